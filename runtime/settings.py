@@ -1,0 +1,176 @@
+"""Every setting of every part, read from the environment (prefix SIAGA_) and shown by `siaga settings`.
+
+A setting names its unit and says what happens at its limit. Secrets have no defaults.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "SIAGA_"
+
+
+class SettingError(Exception):
+    """A setting is missing or out of its range; the message names it and the cure."""
+
+
+def _setting(default: Any, unit: str, text: str, **limits: Any) -> Any:
+    return Field(default=default, description=text, json_schema_extra={"unit": unit}, **limits)
+
+
+class Settings(BaseSettings):
+    """The settings of one process; frozen once read."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    # where the other parts are
+    database_url: SecretStr | None = _setting(
+        None, "url", "PostgreSQL or TimescaleDB: postgresql://user:password@host:port/name"
+    )
+    mqtt_url: SecretStr | None = _setting(None, "url", "MQTT broker: mqtt://user:password@host:port (mqtts:// for TLS)")
+    api_url: str | None = _setting(None, "url", "where clients of ours (simulator, links in notices) find the API")
+    api_key: SecretStr | None = _setting(None, "key", "API key with which the simulator registers its fleet")
+    api_host: str = _setting("127.0.0.1", "address", "address the API listens on")
+    api_port: int = _setting(8800, "port", "port the API listens on", ge=0, le=65535)
+
+    # where this installation stands
+    region: str = _setting(
+        "12.09", "Kemendagri code", "the regency on screen; dots as in 12.09", pattern=r"^[0-9.]{2,13}$"
+    )
+    regency: str = _setting("Kabupaten Asahan", "name", "name of the regency on screens and in notices")
+    time_zone: str = _setting("Asia/Jakarta", "IANA zone", "zone of screens, notices and calendar days")
+    log_level: str = _setting("INFO", "level", "DEBUG, INFO, WARNING or ERROR")
+
+    # ingest
+    ingest_client_id: str = _setting(
+        "siaga-ingest",
+        "MQTT client id",
+        "names the persistent session; keep it stable",
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+    )
+    ingest_regions: str = _setting(
+        "+",
+        "Kemendagri codes",
+        "regions this ingest process serves, separated by commas; + for all",
+        min_length=1,
+    )
+    ingest_inflight: int = _setting(
+        20_000,
+        "packets",
+        "unacknowledged packets held in memory before reading from the broker pauses",
+        ge=100,
+        le=65_000,
+    )
+    ingest_buffer_mb: int = _setting(
+        64, "MiB", "payload bytes held in memory before reading from the broker pauses", ge=1, le=4096
+    )
+    batch_max: int = _setting(5_000, "packets", "packets committed in one transaction at most", ge=1, le=50_000)
+    payload_max_bytes: int = _setting(
+        262_144, "bytes", "a larger payload goes to quarantine as too_large", ge=1_024, le=16_777_216
+    )
+    array_max: int = _setting(1_000, "readings", "more in one payload go to quarantine as too_large", ge=1, le=100_000)
+    future_max_s: int = _setting(
+        300,
+        "s",
+        "a reading further ahead of our clock goes to quarantine as future_timestamp",
+        ge=0,
+        le=86_400,
+    )
+    live_window_s: int = _setting(
+        900, "s", "an older reading is marked late: it changes history, never live alerts", ge=60, le=86_400
+    )
+    age_max_days: int = _setting(3_650, "days", "an older reading goes to quarantine as too_old", ge=1, le=36_500)
+    quarantine_device_day: int = _setting(
+        1_000,
+        "entries",
+        "payloads kept per device and day; past it they are only counted",
+        ge=1,
+        le=1_000_000,
+    )
+    stale_check_s: int = _setting(10, "s", "how often silent devices are looked for", ge=1, le=600)
+    fleet_reload_s: int = _setting(5, "s", "how often ingest looks for changed devices", ge=1, le=600)
+    database_retry_max_s: int = _setting(
+        30, "s", "longest sleep between two tries while the database is away", ge=1, le=600
+    )
+
+    # worker
+    notify_urls: SecretStr | None = _setting(
+        None, "Apprise URLs", "where notices go, separated by spaces; none = nowhere"
+    )
+    notify_min_severity: int = _setting(2, "0 low … 3 critical", "least severity that sends a notice", ge=0, le=3)
+    rollup_batch: int = _setting(500, "buckets", "buckets rolled up in one transaction", ge=1, le=100_000)
+
+    # api
+    page_max: int = _setting(10_000, "items", "items in one answer at most; more needs a cursor", ge=1, le=100_000)
+    metrics_max: int = _setting(100_000, "buckets", "buckets in one answer of /metrics at most", ge=100, le=10_000_000)
+    statement_timeout_s: int = _setting(15, "s", "a read query of the API is stopped after this", ge=1, le=3_600)
+    body_max_bytes: int = _setting(
+        10_485_760, "bytes", "largest request body the API reads", ge=1_024, le=1_073_741_824
+    )
+    live_poll_s: float = _setting(0.5, "s", "how often the event log is followed for live clients", ge=0.05, le=60)
+    live_replay_max: int = _setting(
+        10_000, "events", "events replayed after a reconnect; more answers `reset`", ge=1, le=1_000_000
+    )
+    session_hours: int = _setting(12, "h", "how long a browser stays signed in", ge=1, le=720)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"unknown time zone {name!r}; use an IANA name such as Asia/Jakarta") from None
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        return tuple(code.strip() for code in self.ingest_regions.split(",") if code.strip())
+
+
+class Described(NamedTuple):
+    """One line of `siaga settings`."""
+
+    env: str
+    value: str
+    unit: str
+    default: str
+    text: str
+
+
+def load() -> Settings:
+    """Read the environment. Raises SettingError naming each wrong setting and its limit."""
+    from pydantic import ValidationError
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
+        raise SettingError("\n".join(lines)) from None
+
+
+def require(secret: SecretStr | None, env: str) -> str:
+    """The secret's text. Raises SettingError when it is not set."""
+    if secret is None:
+        raise SettingError(f"{env} is not set. Set it, or start everything on one machine with `siaga up`.")
+    return secret.get_secret_value()
+
+
+def describe(settings: Settings) -> list[Described]:
+    """All settings with value (secrets hidden), unit and default, in the order of declaration."""
+    out = []
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        extra = field.json_schema_extra
+        unit = str(extra["unit"]) if isinstance(extra, dict) else ""
+        shown = "***" if isinstance(value, SecretStr) else "" if value is None else str(value)
+        default = "" if field.default is None else str(field.default)
+        out.append(Described(PREFIX + name.upper(), shown, unit, default, field.description or ""))
+    return out

@@ -1,0 +1,30 @@
+"""The stop signal of a process: SIGTERM and SIGINT set one event; a part finishes what it holds and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+
+def stop_event() -> asyncio.Event:
+    """An event of the running loop, set by the first SIGTERM or SIGINT; a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def asked(number: int) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked, number)
+    return stop
+
+
+async def sleep_until(stop: asyncio.Event, seconds: float) -> bool:
+    """Sleep, but no longer than until the stop signal. True when it was given."""
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
