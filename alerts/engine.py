@@ -1,0 +1,193 @@
+"""Readings + state at the last commit → transitions + next state. No clock, no I/O: time comes in as an argument.
+
+Conditions run vectorised over the batch; only readings that reach a rung, or whose device is not at rest, take a step
+in Python. Nothing changes until `apply`: a failed commit is simply evaluated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from alerts.conditions import CONDITIONS, UNKNOWN
+from alerts.rule import Key, Rule, rules_of
+from alerts.state import State, step
+from devices.batch import Readings
+from devices.fleet import Fleet
+
+What = Literal["raised", "worsened", "eased", "cleared", "went_live"]
+NEVER = np.iinfo(np.int64).min
+
+
+class Transition(NamedTuple):
+    """One step of an alert's life. Severities are None where there is no level (before raising, after clearing)."""
+
+    key: Key
+    kind: str
+    what: What
+    metric: str | None
+    from_severity: int | None
+    to_severity: int | None
+    siaga: int | None
+    event_at: datetime
+    value: float | None
+    historical: bool
+
+
+class Evaluated(NamedTuple):
+    """What a batch would change; hand it to `Engine.apply` once it is committed."""
+
+    transitions: list[Transition]
+    states: dict[Key, State | None]  # None: at rest, forget it
+    newest_us: Mapping[int, int]  # device number → newest event time evaluated
+    heard_us: Mapping[int, int]  # device number → arrival of its newest live reading
+
+
+@dataclass
+class Engine:
+    """The state at the last commit."""
+
+    rules: tuple[Rule, ...]
+    states: dict[Key, State] = field(default_factory=dict)
+    newest_us: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    heard_us: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    def fit(self, fleet: Fleet) -> None:
+        """Make room for devices that joined the fleet."""
+        missing = len(fleet) - len(self.newest_us)
+        if missing > 0:
+            never = np.full(missing, NEVER, dtype=np.int64)
+            self.newest_us = np.concatenate([self.newest_us, never])
+            self.heard_us = np.concatenate([self.heard_us, never])
+
+    def apply(self, evaluated: Evaluated) -> None:
+        """Take over what has been committed."""
+        for key, state in evaluated.states.items():
+            if state is None:
+                self.states.pop(key, None)
+            else:
+                self.states[key] = state
+        for device, at in evaluated.newest_us.items():
+            self.newest_us[device] = at
+        for device, at in evaluated.heard_us.items():
+            self.heard_us[device] = at
+
+
+def evaluate(engine: Engine, fleet: Fleet, batch: Iterable[Readings]) -> Evaluated:
+    """Evaluate a batch. Readings that are not newer than the device's newest evaluated one decide nothing."""
+    evaluated = Evaluated([], {}, {}, {})
+    busy = {key.device_id for key in engine.states}
+    for readings in batch:
+        order = _order(engine, readings)
+        for rule in rules_of(engine.rules, readings.kind.name):
+            _run(engine, rule, fleet, readings, order, busy, evaluated)
+        _remember(readings, order, evaluated)
+    return evaluated
+
+
+def _order(engine: Engine, readings: Readings) -> npt.NDArray[np.intp]:
+    """Rows in event order, each newer than all of its device before it."""
+    order = np.argsort(readings.ts_us, kind="stable")
+    order = order[(readings.ts_us > engine.newest_us[readings.device])[order]]
+    # The same device and time twice in a batch: the first decides, as the first is stored.
+    pairs = np.stack([readings.device[order], readings.ts_us[order]], axis=1)
+    first = np.sort(np.unique(pairs, axis=0, return_index=True)[1])
+    return order[first]
+
+
+def _run(
+    engine: Engine,
+    rule: Rule,
+    fleet: Fleet,
+    readings: Readings,
+    order: npt.NDArray[np.intp],
+    busy: set[str],
+    evaluated: Evaluated,
+) -> None:
+    up, hold = CONDITIONS[rule.condition](rule, readings, fleet)
+    late = readings.late
+    if rule.condition != "stale":  # a sensor that sends nonsense is not silent
+        up = np.where(readings.trusted, up, UNKNOWN)
+    reached = {int(device) for device in readings.device[order][up[order] > 0]}
+    for row in order:
+        if up[row] == UNKNOWN:
+            continue
+        device_id = readings.device_id[row]
+        if device_id not in busy and int(readings.device[row]) not in reached:
+            continue
+        key = Key(rule.id, device_id)
+        before = _state(engine, evaluated, key)
+        if before is None and up[row] == 0:
+            continue
+        before = before or State.rest(rule)
+        after = step(rule, before, readings.ts_us[row] / 1e6, int(up[row]), int(hold[row]), bool(late[row]))
+        evaluated.states[key] = None if after.at_rest else after
+        value = readings.numbers[rule.metric][row] if rule.metric else None
+        moved = transition(
+            rule, key, readings.kind.name, before, after, readings.ts[row],
+            None if value is None or np.isnan(value) else float(value),
+        )  # fmt: skip
+        if moved:
+            evaluated.transitions.append(moved)
+
+
+def _state(engine: Engine, evaluated: Evaluated, key: Key) -> State | None:
+    return evaluated.states[key] if key in evaluated.states else engine.states.get(key)
+
+
+def transition(
+    rule: Rule,
+    key: Key,
+    kind: str,
+    before: State,
+    after: State,
+    at: datetime,
+    value: float | None,
+) -> Transition | None:
+    """What happened between two states, if anything did."""
+    what: What
+    if after.rung > before.rung:
+        what = "worsened" if before.rung else "raised"
+    elif after.rung < before.rung:
+        what = "eased" if after.rung else "cleared"
+    elif before.historical and not after.historical and after.rung:
+        what = "went_live"
+    else:
+        return None
+    ladder = any(level.siaga for level in rule.level)
+    siaga = rule.level[after.rung - 1].siaga if after.rung else 4 if ladder else None
+    return Transition(
+        key, kind, what, rule.metric, _severity(rule, before), _severity(rule, after), siaga,
+        at.astimezone(UTC), value, before.historical if what == "cleared" else after.historical,
+    )  # fmt: skip
+
+
+def _severity(rule: Rule, state: State) -> int | None:
+    return rule.level[state.rung - 1].severity if state.rung else None
+
+
+def _remember(readings: Readings, order: npt.NDArray[np.intp], evaluated: Evaluated) -> None:
+    devices = readings.device[order]
+    newest: dict[int, int] = dict(zip(devices.tolist(), readings.ts_us[order].tolist(), strict=True))
+    evaluated.newest_us.update(newest)  # type: ignore[attr-defined]
+    live = order[~readings.late[order]]
+    for row in live:
+        arrived = int(readings.received_at[row].timestamp() * 1e6)
+        device = int(readings.device[row])
+        evaluated.heard_us[device] = max(arrived, evaluated.heard_us.get(device, NEVER))  # type: ignore[index]
+
+
+def restored(rules: tuple[Rule, ...], stored: Iterable[tuple[str, str, str, dict[str, Any]]]) -> dict[Key, State]:
+    """States by (rule, device) from rows (rule, device_id, kind, state); those of rules now gone are left out."""
+    states = {}
+    for rule_id, device_id, kind, value in stored:
+        rule = next((r for r in rules_of(rules, kind) if r.id == rule_id), None)
+        state = State.from_json(rule, value) if rule else None
+        if state:
+            states[Key(rule_id, device_id)] = state
+    return states

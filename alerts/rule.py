@@ -1,0 +1,116 @@
+"""Rules are data: what is watched, from which bounds, how long before raising and before clearing."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import lru_cache
+from importlib.resources import files
+from typing import Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from devices.kinds import KINDS
+
+Condition = Literal["above", "below", "lamp_out", "congestion", "stale"]
+
+
+class RuleError(Exception):
+    """A rule file is wrong; the message names rule and field."""
+
+
+class Key(NamedTuple):
+    """Names the state of one rule on one device."""
+
+    rule: str
+    device_id: str
+
+
+class Level(BaseModel):
+    """One rung. severity 0 low … 3 critical; siaga is the official digit shown for it, if any.
+
+    bound is in the metric's unit, or bound_from names the device attribute that holds it (no attribute: no rung).
+    It is reached after `samples` good readings in a row that span at least delay_on_s.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    severity: int = Field(ge=0, le=3)
+    siaga: int | None = Field(default=None, ge=1, le=4)
+    bound: float | None = None
+    bound_from: str | None = None
+    samples: int = Field(default=1, ge=1, le=1000)
+    delay_on_s: float = Field(default=0, ge=0, le=86_400)
+
+
+class Rule(BaseModel):
+    """A rule of one kind ("*": any kind without its own rule of this id).
+
+    A rung is left when the value has been beyond its bound by hysteresis for delay_off_s. Missing or untrusted
+    readings neither raise nor clear. What the other fields mean is said in alerts/conditions.py.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    kind: str
+    condition: Condition
+    metric: str | None = None
+    level: tuple[Level, ...] = Field(min_length=1, max_length=3)
+    hysteresis: float = Field(default=0, ge=0)
+    delay_off_s: float = Field(default=0, ge=0, le=7 * 86_400)
+    ignore_below: float | None = None
+    guard_s: float = Field(default=0, ge=0, le=7_200)
+    share: float = Field(default=0, ge=0, le=1)
+    least_w: float = Field(default=0, ge=0)
+    occupancy_pct: float = Field(default=0, ge=0, le=100)
+    after_s: float | None = Field(default=None, gt=0, le=30 * 86_400)
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        kind = KINDS.get(self.kind)
+        if kind is None and self.kind != "*":
+            raise ValueError(f"kind {self.kind!r} is unknown; known are {', '.join(sorted(KINDS))} and *")
+        if kind is not None and self.metric is not None and self.metric not in kind.metrics:
+            raise ValueError(f"metric {self.metric!r} is not one of {self.kind}'s: {', '.join(kind.metrics)}")
+        if self.condition in ("above", "below"):
+            if self.metric is None:
+                raise ValueError(f"condition {self.condition!r} needs a metric")
+            if any((rung.bound is None) == (rung.bound_from is None) for rung in self.level):
+                raise ValueError("each level needs either bound or bound_from")
+        if [rung.severity for rung in self.level] != sorted({rung.severity for rung in self.level}):
+            raise ValueError("severities of the levels must rise")
+        return self
+
+
+def parse(text: str, origin: str) -> tuple[Rule, ...]:
+    """Rules of a TOML text. Raises RuleError naming the origin, the rule and the field."""
+    try:
+        tables = tomllib.loads(text).get("rule", [])
+    except tomllib.TOMLDecodeError as error:
+        raise RuleError(f"{origin}: {error}") from None
+    rules = []
+    for number, table in enumerate(tables, 1):
+        try:
+            rules.append(Rule.model_validate(table))
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"]) or "rule"
+            raise RuleError(f"{origin}: rule {table.get('id', number)!r}: {field}: {first['msg']}") from None
+    seen: set[tuple[str, str]] = set()
+    for rule in rules:
+        if (rule.id, rule.kind) in seen:
+            raise RuleError(f"{origin}: rule {rule.id!r} is given twice for kind {rule.kind!r}")
+        seen.add((rule.id, rule.kind))
+    return tuple(rules)
+
+
+@lru_cache
+def shipped() -> tuple[Rule, ...]:
+    """The rules every installation starts with: alerts/default_rules.toml."""
+    return parse(files("alerts").joinpath("default_rules.toml").read_text("utf-8"), "default_rules.toml")
+
+
+def rules_of(rules: tuple[Rule, ...], kind: str) -> tuple[Rule, ...]:
+    """The rules that watch devices of a kind; a rule for "*" gives way to one of the same id for the kind."""
+    own = {rule.id for rule in rules if rule.kind == kind}
+    return tuple(rule for rule in rules if rule.kind == kind or (rule.kind == "*" and rule.id not in own))
