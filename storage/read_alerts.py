@@ -1,0 +1,149 @@
+"""Alerts, their history and the event log as the API shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+import psycopg
+from psycopg.rows import dict_row
+
+from storage.as_json import time_sql
+
+Row = dict[str, Any]
+State = Literal["open", "unacked", "active", "closed", "all"]
+Historical = Literal["false", "true", "any"]
+
+ALERT = f"""
+a.id, a.rule, a.kind, a.device_id, coalesce(d.name, a.device_id) AS device_name, d.district,
+a.severity, a.peak_severity, a.siaga, CASE WHEN a.active THEN 'active' ELSE 'cleared' END AS state,
+a.acked, a.historical, a.worsened, {time_sql("a.raised_at")} AS raised_at, {time_sql("a.detected_at")} AS detected_at,
+{time_sql("a.cleared_at")} AS cleared_at, {time_sql("a.acked_at")} AS acked_at, a.acked_by, a.comment,
+a.metric, a.value, a.version
+"""
+TRANSITION = f"""
+t.id, t.what, t.from_severity, t.to_severity, t.siaga, {time_sql("t.event_at")} AS event_at,
+{time_sql("t.detected_at")} AS detected_at, t.who, t.why, t.value
+"""
+STATES: dict[State, str] = {
+    "open": "a.open",
+    "unacked": "a.open AND NOT a.acked",
+    "active": "a.open AND a.active",
+    "closed": "NOT a.open",
+    "all": "true",
+}
+FILTERS = """
+(%(historical)s::boolean IS NULL OR a.historical = %(historical)s)
+AND (%(kind)s::text IS NULL OR a.kind = %(kind)s) AND (%(device)s::text IS NULL OR a.device_id = %(device)s)
+AND a.severity >= %(min_severity)s
+"""
+# What needs a person first, worst first, oldest first. The page after (acked, severity, raised_at, id).
+URGENT = f"""
+SELECT {ALERT} FROM alert a LEFT JOIN device d ON d.id = a.device_id
+WHERE {{state}} AND {FILTERS} AND (%(after_id)s::numeric IS NULL OR
+    (a.acked, -a.severity, a.raised_at, a.id) >
+    (%(after_acked)s::boolean, -%(after_severity)s::integer, %(after_raised_at)s::timestamptz, %(after_id)s::numeric))
+ORDER BY a.acked, -a.severity, a.raised_at, a.id LIMIT %(limit)s
+"""
+# Newest first. The page after (raised_at, id).
+NEWEST = f"""
+SELECT {ALERT} FROM alert a LEFT JOIN device d ON d.id = a.device_id
+WHERE {{state}} AND {FILTERS} AND (%(after_id)s::numeric IS NULL OR
+    (a.raised_at, a.id) < (%(after_raised_at)s::timestamptz, %(after_id)s::numeric))
+ORDER BY a.raised_at DESC, a.id DESC LIMIT %(limit)s
+"""
+ONE = f"SELECT {ALERT} FROM alert a LEFT JOIN device d ON d.id = a.device_id WHERE a.id = %s"
+HISTORY = f"SELECT {TRANSITION} FROM transition t WHERE t.alert_id = %s ORDER BY t.id"
+COUNTS = """
+SELECT severity, count(*), count(*) FILTER (WHERE NOT acked) FROM alert WHERE open AND NOT historical GROUP BY severity
+"""
+LAST_EVENT = "SELECT coalesce(max(id), 0) FROM transition"
+EVENTS_AFTER = "SELECT count(*) FROM (SELECT FROM transition WHERE id > %s LIMIT %s) AS t"
+# The alert as it is now, which may be further on than the transition.
+EVENTS = f"""
+SELECT (SELECT row_to_json(x) FROM (SELECT {TRANSITION}, t.alert_id) x) AS transition, {ALERT}
+FROM transition t JOIN alert a ON a.id = t.alert_id LEFT JOIN device d ON d.id = a.device_id
+WHERE t.id > %s ORDER BY t.id LIMIT %s
+"""
+
+
+class Query(NamedTuple):
+    """Which alerts; None is any."""
+
+    state: State
+    historical: Historical
+    kind: str | None
+    device: str | None
+    min_severity: int
+    limit: int
+
+    @property
+    def urgent_first(self) -> bool:
+        return self.state in ("open", "unacked", "active")
+
+
+class After(NamedTuple):
+    """Where the page before ended."""
+
+    acked: bool
+    severity: int
+    raised_at: datetime
+    id: int
+
+
+class Counts(NamedTuple):
+    """Alerts that are open, and of each severity 0 … 3 those that nobody has acknowledged; historical ones apart."""
+
+    open: int
+    unacked: tuple[int, ...]
+
+
+async def list_alerts(conn: psycopg.AsyncConnection[Any], query: Query, after: After | None) -> list[Row]:
+    """Open ones as an operator works them off; others newest first."""
+    text = (URGENT if query.urgent_first else NEWEST).format(state=STATES[query.state])
+    values = query._asdict() | {"historical": {"false": False, "true": True, "any": None}[query.historical]}
+    for name in After._fields:
+        values[f"after_{name}"] = getattr(after, name) if after else None
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(text.encode(), values)
+        return await cursor.fetchall()
+
+
+async def one_alert(conn: psycopg.AsyncConnection[Any], alert_id: int) -> Row | None:
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(ONE, (alert_id,))
+        return await cursor.fetchone()
+
+
+async def history(conn: psycopg.AsyncConnection[Any], alert_id: int) -> list[Row]:
+    """Every transition of an alert, in order."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(HISTORY, (alert_id,))
+        return await cursor.fetchall()
+
+
+async def counts(conn: psycopg.AsyncConnection[Any]) -> Counts:
+    rows = await (await conn.execute(COUNTS)).fetchall()
+    unacked = {severity: unacked for severity, _, unacked in rows}
+    return Counts(sum(number for _, number, _ in rows), tuple(unacked.get(severity, 0) for severity in range(4)))
+
+
+async def last_event(conn: psycopg.AsyncConnection[Any]) -> int:
+    """The newest id in the event log; 0 while it is empty."""
+    row = await (await conn.execute(LAST_EVENT)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def events_after(conn: psycopg.AsyncConnection[Any], event_id: int, at_most: int) -> int:
+    """How many events came after this one, counted no further than at_most."""
+    row = await (await conn.execute(EVENTS_AFTER, (event_id, at_most))).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def events(conn: psycopg.AsyncConnection[Any], after: int, limit: int) -> list[tuple[Row, Row]]:
+    """(transition, its alert) in order of the event log."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(EVENTS, (after, limit))
+        return [(row.pop("transition"), row) async for row in cursor]

@@ -1,0 +1,47 @@
+"""Devices as the API shows them: a JSON text each, with the worst open alert."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+WORST = """
+SELECT DISTINCT ON (device_id) device_id, json_build_object('id', id, 'severity', severity, 'acked', acked) AS alert
+FROM alert WHERE open AND NOT historical ORDER BY device_id, severity DESC, acked, raised_at
+"""
+ITEM = """
+json_build_object('id', d.id, 'kind', d.kind, 'name', d.name, 'region', d.region, 'district', d.district,
+                  'lat', d.lat, 'lon', d.lon, 'attributes', d.attributes, 'alert', w.alert)::text
+"""
+LIST = f"""
+WITH w AS ({WORST})
+SELECT d.id, {ITEM} FROM device d LEFT JOIN w ON w.device_id = d.id
+WHERE (%(kind)s::text IS NULL OR d.kind = %(kind)s) AND (%(district)s::text IS NULL OR d.district = %(district)s)
+  AND d.id > %(after)s
+ORDER BY d.id LIMIT %(limit)s
+"""
+ONE = f"WITH w AS ({WORST} ) SELECT {ITEM} FROM device d LEFT JOIN w ON w.device_id = d.id WHERE d.id = %s"
+IDS = """
+SELECT id FROM device WHERE kind = %(kind)s AND (%(ids)s::text[] IS NULL OR id = ANY (%(ids)s)) ORDER BY id
+"""
+
+
+async def list_devices(
+    conn: psycopg.AsyncConnection[Any], kind: str | None, district: str | None, after: str, limit: int
+) -> list[tuple[str, str]]:
+    """(id, JSON text) in order of id."""
+    values = {"kind": kind, "district": district, "after": after, "limit": limit}
+    return await (await conn.execute(LIST, values)).fetchall()
+
+
+async def one_device(conn: psycopg.AsyncConnection[Any], device_id: str) -> str | None:
+    """The device as JSON text."""
+    row = await (await conn.execute(ONE, (device_id,))).fetchone()
+    return row[0] if row else None
+
+
+async def ids_of_kind(conn: psycopg.AsyncConnection[Any], kind: str, ids: list[str] | None = None) -> list[str]:
+    """All devices of a kind, or those of `ids` that are of it."""
+    rows = await (await conn.execute(IDS, {"kind": kind, "ids": ids})).fetchall()
+    return [row[0] for row in rows]
