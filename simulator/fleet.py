@@ -1,0 +1,135 @@
+"""The invented fleet: mostly lamps, seven gauges, traffic detectors on named streets of Kisaran.
+
+A pure function of size, seed and region; ids are stable, so registering it twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from devices.device import Device, check
+from simulator.asahan import (
+    AUTHORITY,
+    DATUM,
+    GAUGES,
+    KECAMATAN,
+    REGION,
+    STREETS,
+    VALID_FROM,
+    Kecamatan,
+    nearest_district,
+)
+from simulator.noise import normal, uniform
+
+LAMP_SPACING_DEG = 0.00036  # 40 m between poles
+FEEDERS = "ABCD"
+NOMINAL_W = (40.0, 60.0, 90.0, 120.0, 150.0)
+DIRECTIONS = ("masuk kota", "keluar kota")
+
+
+def make_fleet(size: int, seed: int, region: str = REGION) -> list[Device]:
+    """`size` devices: gauges first, then detectors, then lamps."""
+    gauges, detectors, lamps = mix(size)
+    made = [*_gauges(gauges, region), *_detectors(detectors, seed, region), *_lamps(lamps, seed, region)]
+    devices = []
+    for device in made:
+        checked = check(device)
+        if not isinstance(checked, Device):
+            raise ValueError(f"{device.id}: {checked}")
+        devices.append(checked)
+    return devices
+
+
+def mix(size: int) -> tuple[int, int, int]:
+    """Gauges, detectors and lamps of a fleet: about 93 % lamps, less in small fleets so that all kinds appear."""
+    if size < 40:
+        gauges = min(len(GAUGES), max(1, size // 4))
+        detectors = max(1, size // 8) if size > 2 else 0
+    else:
+        gauges, detectors = len(GAUGES), max(4, round(0.03 * size))
+    return gauges, detectors, size - gauges - detectors
+
+
+def _gauges(count: int, region: str) -> Iterator[Device]:
+    for site in GAUGES[:count]:
+        attributes: dict[str, Any] = {
+            "river": site.river,
+            "sensor_to_datum_m": site.sensor_m,
+            "siaga_3_m": site.bounds[0],
+            "siaga_2_m": site.bounds[1],
+            "siaga_1_m": site.bounds[2],
+            "datum": DATUM,
+            "authority": AUTHORITY,
+            "valid_from": VALID_FROM,
+            "official": False,
+        }
+        yield Device(
+            f"wl-{site.key}", "water_level", site.name, region, _district(region, site.district), site.lat, site.lon,
+            attributes,
+        )  # fmt: skip
+
+
+def _detectors(count: int, seed: int, region: str) -> Iterator[Device]:
+    """One detector per lane: lane 1 of every street first, then lane 2 in the other direction, and so on to lane 20."""
+    for i in range(count):
+        block, at = divmod(i, len(STREETS))
+        area, lane = divmod(block, 20)
+        street, lane = STREETS[at], lane + 1
+        # Past 20 lanes a street there are copies of the city, as only a load test needs them.
+        key, name = (street.key, street.name) if area == 0 else (f"{street.key}-{area}", f"{street.name} {area}")
+        shift = normal(seed, "detector/place", i, [0, 1]) * 0.0004
+        lat, lon = round(street.lat + float(shift[0]), 6), round(street.lon + float(shift[1]), 6)
+        direction = DIRECTIONS[(lane - 1) % 2]
+        attributes = {"site": name, "lane": lane, "direction": direction, "free_flow_kmh": street.free_flow_kmh}
+        district = _district(region, nearest_district(lat, lon))
+        yield Device(
+            f"tr-{key}-{lane}", "traffic", f"{name}, lajur {lane} {direction}", region, district, lat, lon, attributes
+        )
+
+
+def _lamps(count: int, seed: int, region: str) -> Iterator[Device]:
+    """Lamps in panels of 40 to 150, each panel with up to four feeders that leave it along streets."""
+    panels = max(1, count // round(min(150, max(45, count / 10)))) if count else 0
+    width = max(4, len(str(count)))
+    number = 0
+    for p, place in enumerate(_places(panels)):
+        members = count // panels + (p < count % panels)
+        feeders = max(1, min(len(FEEDERS), members // 12))
+        spread = normal(seed, "panel/place", p, [0, 1])
+        lat0, lon0 = place.town[0] + 0.006 * float(spread[0]), place.town[1] + 0.006 * float(spread[1])
+        heading = float(uniform(seed, "panel/heading", p)) * math.pi / 2
+        nominal = NOMINAL_W[int(float(uniform(seed, "panel/nominal", p)) * len(NOMINAL_W))]
+        jitter = normal(seed, "lamp/place", p, range(2 * members)) * 0.00003
+        panel = f"P-{p + 1:02d}"
+        for j in range(members):
+            number += 1
+            feeder, pole = j % feeders, j // feeders + 1
+            angle = heading + feeder * 2 * math.pi / feeders
+            lat = lat0 + math.sin(angle) * pole * LAMP_SPACING_DEG + float(jitter[2 * j])
+            lon = lon0 + math.cos(angle) * pole * LAMP_SPACING_DEG + float(jitter[2 * j + 1])
+            yield Device(
+                f"pju-{number:0{width}d}",
+                "streetlight",
+                f"Lampu {number:0{width}d}, {panel} {place.name}",
+                region,
+                _district(region, place.code),
+                round(lat, 6),
+                round(lon, 6),
+                {"feeder": f"{panel}-{FEEDERS[feeder]}", "panel": panel, "nominal_w": nominal},
+            )
+
+
+def _places(panels: int) -> Iterator[Kecamatan]:
+    """Where panel after panel goes, in proportion to the shares (highest averages: d'Hondt)."""
+    held = [0] * len(KECAMATAN)
+    for _ in range(panels):
+        best = max(range(len(KECAMATAN)), key=lambda i: KECAMATAN[i].share / (held[i] + 1))
+        held[best] += 1
+        yield KECAMATAN[best]
+
+
+def _district(region: str, code: str) -> str | None:
+    """Kecamatan codes are Asahan's own: under another region's code they would be false."""
+    return code if region == REGION else None
