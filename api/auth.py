@@ -1,0 +1,162 @@
+"""Who may do what. Deny by default: an endpoint is an `Endpoint`, and an `Endpoint` cannot be made without a role.
+
+A caller shows an API key (Authorization: Bearer) or the cookie of a browser session. The check runs before anything
+of the request is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from http import HTTPStatus
+from typing import Annotated, Any, Literal, TypeVar
+
+from fastapi import Depends
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import context
+from api.problems import MEDIA_TYPE, Problem
+from storage.keys import Who, who_has_key, who_is_signed_in
+
+Role = Literal["viewer", "operator", "engineer", "admin"]
+# Each role may do what those before it may.
+ROLES: tuple[Role, ...] = ("viewer", "operator", "engineer", "admin")
+Access = Role | Literal["anyone"]
+F = TypeVar("F", bound=Callable[..., Any])
+
+COOKIE = "siaga_session"
+# A form of another site cannot set a header, so a cookie alone never changes anything.
+CSRF_HEADER = "X-Siaga"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Endpoint(APIRoute):
+    """A route that knows who may call it."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], *, role: Access, **options: Any) -> None:
+        self.role = role
+        super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+        role = self.role
+
+        async def guarded(request: Request) -> Response:
+            if role != "anyone":
+                request.state.who = await authorise(request, role)
+            return await handler(request)
+
+        return guarded
+
+
+class Endpoints(list[Endpoint]):
+    """The endpoints of one file, declared by decorators: `@ENDPOINTS.get("/kinds", role="viewer", answer=Kinds)`."""
+
+    def __init__(self, prefix: str = "") -> None:
+        super().__init__()
+        self.prefix = prefix
+
+    def get(self, path: str, *, role: Access, **documented: Any) -> Callable[[F], F]:
+        return self.on(("GET",), path, role=role, **documented)
+
+    def post(self, path: str, *, role: Access, **documented: Any) -> Callable[[F], F]:
+        return self.on(("POST",), path, role=role, **documented)
+
+    def delete(self, path: str, *, role: Access, **documented: Any) -> Callable[[F], F]:
+        return self.on(("DELETE",), path, role=role, **documented)
+
+    def on(
+        self,
+        methods: Sequence[str],
+        path: str,
+        *,
+        role: Access,
+        answer: Any = None,
+        problems: Sequence[HTTPStatus] = (),
+        extra: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Callable[[F], F]:
+        """Declare an endpoint; answer is what a 2xx holds, problems which errors there are beside the usual ones."""
+
+        def declare(function: F) -> F:
+            endpoint = Endpoint(
+                self.prefix + path,
+                function,
+                role=role,
+                methods=list(methods),
+                response_model=None,
+                response_class=options.pop("response_class", Response),
+                responses=responses(role, methods, problems, answer, options.get("status_code", HTTPStatus.OK)),
+                openapi_extra={"security": security(role), **(extra or {})},
+                **options,
+            )
+            self.append(endpoint)
+            return function
+
+        return declare
+
+
+def security(role: Access) -> list[dict[str, list[str]]]:
+    """What OpenAPI says about a role; the schemes are declared in api/openapi.py."""
+    return [] if role == "anyone" else [{"key": []}, {"session": []}]
+
+
+def responses(
+    role: Access, methods: Sequence[str], problems: Sequence[HTTPStatus], answer: Any, status: int
+) -> dict[int | str, dict[str, Any]]:
+    """Every status an endpoint may answer, for OpenAPI."""
+    usual = {HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE}
+    changes = not SAFE.issuperset(methods)
+    if role != "anyone":
+        usual.add(HTTPStatus.UNAUTHORIZED)
+        if changes or role != "viewer":
+            usual.add(HTTPStatus.FORBIDDEN)
+    if changes:
+        usual.add(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    schema = {"$ref": "#/components/schemas/Problem"}
+    found: dict[int | str, dict[str, Any]] = {
+        int(code): {"description": HTTPStatus(code).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for code in sorted(usual | set(problems))
+    }
+    if answer is not None:
+        found[int(status)] = {"model": answer}
+    return found
+
+
+async def authorise(request: Request, role: Role) -> Who:
+    """Whoever calls, if they may do what `role` may. Raises 401 without a valid key or session, 403 otherwise."""
+    who, by_cookie = await identify(request)
+    if who is None:
+        raise Problem(
+            HTTPStatus.UNAUTHORIZED,
+            "no valid key: send Authorization: Bearer KEY, or sign in",
+            headers={"WWW-Authenticate": 'Bearer realm="siaga"'},
+        )
+    if ROLES.index(who.role) < ROLES.index(role):
+        raise Problem(HTTPStatus.FORBIDDEN, f"this needs the role {role}; {who.name} has {who.role}")
+    if by_cookie and request.method not in SAFE and request.headers.get(CSRF_HEADER) != "1":
+        raise Problem(HTTPStatus.FORBIDDEN, f"a signed-in browser must send the header {CSRF_HEADER}: 1")
+    return who
+
+
+async def identify(request: Request) -> tuple[Who | None, bool]:
+    """Who calls, and whether only a cookie says so. A key beats a cookie."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    session = request.cookies.get(COOKIE)
+    if scheme.lower() == "bearer" and key.strip():
+        async with context.of(request).pool.connection() as conn:
+            return await who_has_key(conn, key.strip()), False
+    if session:
+        async with context.of(request).pool.connection() as conn:
+            return await who_is_signed_in(conn, session), True
+    return None, False
+
+
+def caller(request: Request) -> Who:
+    """Who was let in."""
+    who: Who = request.state.who
+    return who
+
+
+Caller = Annotated[Who, Depends(caller)]

@@ -1,0 +1,92 @@
+"""The API process: serve, say every two seconds how it is, stop cleanly with open streams."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import psycopg
+import uvicorn
+
+from api.app import create_app
+from api.context import Context
+from runtime.log import get_logger
+from runtime.settings import Settings
+from runtime.stop import sleep_until, stop_event
+from storage import parts
+
+log = get_logger(__name__)
+
+PART = "api"
+# Requests under way when asked to stop; streams are ended at once and open themselves again elsewhere.
+GRACE_S = 5
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handlers: ours must end the streams before it waits for connections to finish."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code."""
+    try:
+        listener = _listen(settings.api_host, settings.api_port)
+    except OSError as error:
+        log.error("api.refused", host=settings.api_host, port=settings.api_port, error=str(error))
+        return 1
+    with listener:
+        return asyncio.run(_serve(settings, listener))
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> int:
+    stop = stop_event()
+    app = create_app(settings)
+    context: Context = app.state.context
+    server = Server(
+        uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, lifespan="on",
+            timeout_graceful_shutdown=GRACE_S,
+        )
+    )  # fmt: skip
+    serving = asyncio.create_task(server.serve([listener]), name="serve")
+    beating = asyncio.create_task(_beat(context, server, stop), name="beat")
+    host, port = listener.getsockname()[:2]
+    log.info("api.started", host=host, port=port)
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    asked = stop.is_set()
+    stop.set()
+    context.live.close()
+    await beating
+    server.should_exit = True
+    await asyncio.gather(serving, return_exceptions=True)
+    log.info("api.stopped")
+    return 0 if asked else 1
+
+
+async def _beat(context: Context, server: uvicorn.Server, stop: asyncio.Event) -> None:
+    """Keep the row of this part fresh; take it away at the end, as who ends on purpose is not missed."""
+    error_before = ""
+    while not stop.is_set():
+        try:
+            async with context.pool.connection() as conn:
+                await parts.beat_async(conn, PART, "up" if server.started else "starting")
+            error_before = ""
+        except psycopg.Error as error:
+            if str(error) != error_before:
+                error_before = str(error)
+                log.warning("beat.failed", error=error_before)
+        await sleep_until(stop, parts.BEAT_S)
+    with contextlib.suppress(psycopg.Error):
+        async with context.pool.connection(timeout=1) as conn:
+            await conn.execute(parts.LEAVE, (PART,))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)

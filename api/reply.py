@@ -1,0 +1,29 @@
+"""JSON answers from texts that are JSON already, and pages of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+
+def encode(value: Any) -> str:
+    """Compact JSON text. NaN would be no JSON, and is nowhere stored."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def reply(text: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(text.encode(), status, headers, "application/json")
+
+
+def items_reply(request: Request, items: Iterable[str], next_cursor: str | None = None) -> Response:
+    """A collection; the next page is named in the body and, for those who follow links, in Link."""
+    body = f'{{"items":[{",".join(items)}],"next_cursor":{encode(next_cursor)}}}'
+    headers = {}
+    if next_cursor is not None:
+        url = request.url.include_query_params(cursor=next_cursor)
+        headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+    return reply(body, headers=headers)

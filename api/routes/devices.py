@@ -1,0 +1,89 @@
+"""The registry of devices."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import context, shapes
+from api.auth import Endpoints
+from api.params import Cursor, DistrictFilter, KindFilter, Limit, limit_of, read_cursor, write_cursor
+from api.problems import Problem, not_found, wrong_field
+from api.reply import encode, items_reply, reply
+from devices.fleet_csv import Parsed, RowError, read_csv
+from devices.topics import DEVICE_ID
+from storage import fleet, read_devices
+
+ENDPOINTS = Endpoints("/api/v1")
+CSV_BODY = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}}
+
+
+@ENDPOINTS.get("/devices", role="viewer", answer=shapes.Devices)
+async def list_devices(
+    request: Request,
+    kind: KindFilter = None,
+    district: DistrictFilter = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+) -> Response:
+    """Devices in order of id, each with its worst open alert."""
+    here = context.of(request)
+    size = limit_of(limit, here.settings.page_max)
+    after = read_cursor(cursor, str)[0] if cursor else ""
+    async with here.pool.connection() as conn:
+        rows = await read_devices.list_devices(conn, kind, district, after, size + 1)
+    more = write_cursor(rows[size - 1][0]) if len(rows) > size else None
+    return items_reply(request, (text for _, text in rows[:size]), more)
+
+
+@ENDPOINTS.get("/devices/{device_id}", role="viewer", answer=shapes.Device, problems=[HTTPStatus.NOT_FOUND])
+async def show_device(request: Request, device_id: Annotated[str, Path(pattern=DEVICE_ID.pattern)]) -> Response:
+    """One device."""
+    async with context.of(request).pool.connection() as conn:
+        text = await read_devices.one_device(conn, device_id)
+    if text is None:
+        raise not_found(f"device {device_id!r}")
+    return reply(text)
+
+
+@ENDPOINTS.post("/devices/import", role="engineer", answer=shapes.Imported, extra=CSV_BODY)
+async def import_devices(
+    request: Request,
+    skip_bad: Annotated[bool, Query(description="register the good rows even if others are bad")] = False,
+) -> Response:
+    """Register or update devices from a fleet file, all or nothing unless skip_bad. Repeating it changes nothing."""
+    parsed = await asyncio.to_thread(_parse, await request.body())
+    errors = [error._asdict() for error in parsed.errors]
+    if errors and not skip_bad:
+        first = parsed.errors[0]
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"nothing was registered; first of {len(errors)} errors: row {first.row}, {first.field}: {first.message}",
+            errors,
+        )
+    async with context.of(request).pool.connection() as conn:
+        try:
+            done = await fleet.import_devices(conn, parsed.devices)
+        except fleet.KindChangeError as refused:
+            raise wrong_field("kind", str(refused)) from None
+    answer: dict[str, Any] = done._asdict()
+    answer |= {"skipped": len({error.row for error in parsed.errors}), "errors": errors}
+    return reply(encode(answer))
+
+
+def _parse(body: bytes) -> Parsed:
+    if b"\0" in body:
+        raise wrong_field("body", "has a NUL; send the fleet file as UTF-8 text")
+    try:
+        return read_csv(io.StringIO(body.decode("utf-8-sig"), newline=""))
+    except UnicodeDecodeError as error:
+        raise wrong_field("body", f"is not UTF-8 at byte {error.start}") from None
+    except csv.Error as error:
+        return Parsed([], [RowError(1, "body", f"is no CSV file: {error}")])

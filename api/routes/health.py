@@ -1,0 +1,61 @@
+"""For supervisors and monitoring: is this process alive, is the whole installation ready, what does it count."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import psycopg
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import context, metrics, shapes
+from api.auth import Endpoints
+from api.problems import RETRY_AFTER_S
+from api.reply import encode, reply
+from storage import parts
+from storage.as_json import time_text
+
+ENDPOINTS = Endpoints()
+NOT_READY = {
+    "responses": {"503": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Ready"}}}}}
+}
+
+
+@ENDPOINTS.get("/healthz", role="anyone", answer=shapes.Alive)
+async def show_health() -> Response:
+    """200 as long as this process answers."""
+    return reply('{"status":"ok"}')
+
+
+@ENDPOINTS.get("/readyz", role="anyone", answer=shapes.Ready, extra=NOT_READY)
+async def show_readiness(request: Request) -> Response:
+    """200 only if every part of the installation is up and has said so within the last 10 s."""
+    try:
+        async with context.of(request).pool.connection() as conn:
+            rows = await (await conn.execute(parts.ALL, (parts.FRESH_S,))).fetchall()
+    except psycopg.Error as error:
+        return _readiness([{"name": "database", "state": "down", "detail": _first_line(error), "beat_at": None}], False)
+    listed = [
+        {"name": name, "state": state, "detail": detail, "beat_at": time_text(beat_at)}
+        for name, state, detail, beat_at, _ in rows
+    ]
+    return _readiness(listed, bool(rows) and all(state == "up" and fresh for _, state, _, _, fresh in rows))
+
+
+@ENDPOINTS.get("/metrics", role="anyone", include_in_schema=False)
+async def show_metrics() -> Response:
+    """What this process counts, for Prometheus."""
+    return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+def _readiness(listed: list[dict[str, Any]], ready: bool) -> Response:
+    body = encode({"status": "ready" if ready else "not ready", "parts": listed})
+    if ready:
+        return reply(body)
+    return reply(body, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": str(RETRY_AFTER_S)})
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return (str(error).splitlines() or ["no answer"])[0]

@@ -1,0 +1,267 @@
+"""What answers look like, for the OpenAPI document. Large answers are assembled as text; tests hold them to this."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+Number = float | None
+Cursor = Annotated[str | None, Field(description="give it as `cursor` to read on; null on the last page")]
+Severity = Annotated[int, Field(ge=0, le=3, description="3 critical, 2 high, 1 medium, 0 low")]
+Siaga = Annotated[int | None, Field(ge=1, le=4, description="official level: 4 normal to 1 worst; null without bounds")]
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class FieldProblem(BaseModel):
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """An error after RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str | None = None
+    errors: list[FieldProblem] | None = None
+
+
+class Text(Shape):
+    """Indonesian is the master, English is complete."""
+
+    id: str
+    en: str
+
+
+class Me(Shape):
+    name: str
+    role: Literal["viewer", "operator", "engineer", "admin"]
+    region: str
+    regency: str
+    time_zone: str
+    now: AwareDatetime
+
+
+class Quantity(Shape):
+    name: str
+    unit: Annotated[str, Field(description="UCUM code")]
+    unit_label: Text
+    label: Text
+    decimals: int
+
+
+class KindMetric(Quantity):
+    rollup: Literal["gauge", "counter", "sum", "state"]
+    low: float
+    high: float
+    derived: bool
+
+
+class KindAttribute(Shape):
+    name: str
+    type: str
+    format: str | None
+    required: bool
+
+
+class Kind(Shape):
+    kind: str
+    label: Text
+    interval_s: float
+    primary: str
+    metrics: list[KindMetric]
+    diagnostics: list[Quantity]
+    attributes: list[KindAttribute]
+
+
+class Kinds(Shape):
+    items: list[Kind]
+    next_cursor: Cursor
+
+
+class OpenAlert(Shape):
+    id: int
+    severity: Severity
+    acked: bool
+
+
+class Device(Shape):
+    id: str
+    kind: str
+    name: str | None
+    region: str | None
+    district: str | None
+    lat: Number
+    lon: Number
+    attributes: dict[str, Any]
+    alert: Annotated[OpenAlert | None, Field(description="the worst that is open")]
+
+
+class Devices(Shape):
+    items: list[Device]
+    next_cursor: Cursor
+
+
+class RowProblem(Shape):
+    row: int
+    field: str
+    message: str
+
+
+class Imported(Shape):
+    added: int
+    updated: int
+    unchanged: int
+    skipped: int
+    errors: list[RowProblem]
+
+
+class LatestReading(Shape):
+    device_id: str
+    kind: str
+    ts: AwareDatetime
+    received_at: AwareDatetime
+    qc: Annotated[int, Field(description="QARTOD: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing")]
+    late: bool
+    values: dict[str, Number]
+    interval_s: float | None
+    siaga: Siaga
+    rate: Annotated[Number, Field(description="m/h over the last 60 min; null where it cannot be told")]
+
+
+class Latest(Shape):
+    items: list[LatestReading]
+    next_cursor: Cursor
+
+
+class Reading(BaseModel):
+    """Beside these, a member for every metric and diagnostic of the kind."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Number]
+
+    ts: AwareDatetime
+    received_at: AwareDatetime
+    seq: int | None
+    boot: str | None
+    fw: str | None
+    qc: int
+    qc_reason: int
+    late: bool
+    siaga: Siaga
+
+
+class Readings(Shape):
+    items: list[Reading]
+    next_cursor: Cursor
+
+
+class Aggregates(Shape):
+    """Those that were asked for and that the metric has."""
+
+    avg: Number = None
+    min: Number = None
+    max: Number = None
+    last: Number = None
+    sum: Number = None
+    delta: Number = None
+
+
+class Bucket(BaseModel):
+    """Beside these, a member for every metric."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Aggregates]
+
+    device_id: str
+    bucket: Annotated[AwareDatetime, Field(description="start")]
+    n: int
+    good: int
+    partial: Annotated[bool, Field(description="cut by from or to, or still running")]
+
+
+class Buckets(Shape):
+    items: list[Bucket]
+    next_cursor: Cursor
+
+
+class Alert(Shape):
+    id: int
+    rule: str
+    kind: str
+    device_id: str
+    device_name: str
+    district: str | None
+    severity: Severity
+    peak_severity: Severity
+    siaga: Siaga
+    state: Literal["active", "cleared"]
+    acked: bool
+    historical: bool
+    worsened: bool
+    raised_at: AwareDatetime
+    detected_at: AwareDatetime
+    cleared_at: AwareDatetime | None
+    acked_at: AwareDatetime | None
+    acked_by: str | None
+    comment: str | None
+    metric: str | None
+    value: Number
+    unit: str | None
+    title: Text
+    version: int
+
+
+class Alerts(Shape):
+    items: list[Alert]
+    next_cursor: Cursor
+
+
+class Transition(Shape):
+    id: int
+    what: Literal["raised", "worsened", "eased", "cleared", "acked", "went_live"]
+    from_severity: int | None
+    to_severity: int | None
+    siaga: Siaga
+    event_at: AwareDatetime
+    detected_at: AwareDatetime
+    who: str | None
+    why: str | None
+    value: Number
+
+
+class AlertWithHistory(Alert):
+    history: list[Transition]
+
+
+class Counts(Shape):
+    open: int
+    unacked: Annotated[dict[str, int], Field(description="by severity")]
+    shelved: int
+    suppressed: int
+
+
+class SignedIn(Shape):
+    name: str
+    role: str
+
+
+class Alive(Shape):
+    status: Literal["ok"]
+
+
+class Part(Shape):
+    name: str
+    state: str
+    detail: str
+    beat_at: AwareDatetime | None
+
+
+class Ready(Shape):
+    status: Literal["ready", "not ready"]
+    parts: list[Part]
