@@ -1,0 +1,197 @@
+"""The `siaga` command. Wiring only: each command imports what it needs when it runs, so that --help is quick."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from runtime.settings import Settings
+
+Found = TypeVar("Found")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+devices_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(devices_app, name="devices", help="The registry of devices.")
+
+# What follows `siaga simulate` is read by the simulator's own command.
+FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@app.callback()
+def _siaga() -> None:
+    """Siaga: watch a regency's streetlights, rivers and roads."""
+
+
+@app.command("up")
+def start_everything(
+    data: Annotated[Path, typer.Option(help="Folder for everything that must be kept.")] = Path("siaga-data"),
+    api_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of the page and the API; 0 finds a free one. [8800]")
+    ] = None,
+    mqtt_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of the MQTT broker; 0 finds a free one. [1883]")
+    ] = None,
+    devices: Annotated[int, typer.Option(min=1, help="How many devices to simulate.")] = 200,
+    seed: Annotated[int, typer.Option(help="Another seed is another city.")] = 1,
+    simulator: Annotated[bool, typer.Option("--simulator/--no-simulator", help="Simulate a city.")] = True,
+) -> None:
+    """Run everything on this machine: broker, database, ingest, worker, API and a simulated city.
+
+    SIAGA_DATABASE_URL and SIAGA_MQTT_URL replace the database and the broker it would start.
+    """
+    from siaga.stack.up import Options, up
+
+    raise typer.Exit(up(Options(data, api_port, mqtt_port, devices, seed, simulator), _settings()))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's schema. Safe to repeat."""
+    import psycopg
+
+    from runtime.settings import SettingError, require
+    from storage.migrate import migrate as run
+
+    try:
+        run(require(_settings().database_url, "SIAGA_DATABASE_URL"), typer.echo)
+    except (SettingError, psycopg.Error, RuntimeError) as error:
+        _give_up(error)
+
+
+@app.command()
+def ingest() -> None:
+    """Take readings from the broker into the database."""
+    from ingest.main import run
+
+    _run_part("ingest", run)
+
+
+@app.command()
+def worker() -> None:
+    """Do the periodic work: rollups, retention, notices."""
+    from worker.main import run
+
+    _run_part("worker", run)
+
+
+@app.command()
+def api() -> None:
+    """Serve the HTTP API and the dashboard."""
+    from api.main import run
+
+    _run_part("api", run)
+
+
+@app.command(context_settings=FORWARDED)
+def simulate(context: typer.Context) -> None:
+    """Publish as a city of devices would, and write down what must come of it."""
+    from simulator.cli import simulate as run
+
+    _forward("simulate", run, context)
+
+
+@app.command("settings")
+def show_settings(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List every setting: environment variable, value, unit, default and what it does."""
+    from runtime.settings import describe
+
+    lines = describe(_settings())
+    if as_json:
+        typer.echo(json.dumps([line._asdict() for line in lines], indent=2, ensure_ascii=False))
+        return
+    rows = [(s.env, s.value or "-", s.unit, s.default or "-", s.text) for s in lines]
+    _print_table(("setting", "value", "unit", "default", "what it does"), rows)
+
+
+@devices_app.command("import")
+def import_devices(
+    file: Annotated[Path, typer.Argument(help="Fleet CSV: id,kind,name,region,district,lat,lon,attributes …")],
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Import the good rows when some are bad.")] = False,
+) -> None:
+    """Register or update devices from a CSV file; all of it or, without --skip-bad, nothing."""
+    from siaga.registry import import_file
+
+    _with_registry(lambda url: import_file(url, file, skip_bad))
+
+
+@devices_app.command("list")
+def list_devices(
+    kind: Annotated[str | None, typer.Option(help="Only this kind.")] = None,
+    district: Annotated[str | None, typer.Option(help="Only this kecamatan, as 12.09.19.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List registered devices."""
+    from siaga.registry import list_all, plain
+
+    found = _with_registry(lambda url: list_all(url, kind, district))
+    if as_json:
+        typer.echo(json.dumps([plain(device) for device in found], indent=2, ensure_ascii=False))
+        return
+    rows = [(d.id, d.kind, d.name or "-", d.district or "-") for d in found]
+    _print_table(("id", "kind", "name", "district"), rows)
+
+
+@devices_app.command("show")
+def show_device(device_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Show one device with its attributes."""
+    from siaga.registry import find, plain
+
+    device = _with_registry(lambda url: find(url, device_id))
+    typer.echo(json.dumps(plain(device), indent=2, ensure_ascii=False))
+
+
+def _settings() -> Settings:
+    from runtime.settings import SettingError, load
+
+    try:
+        return load()
+    except SettingError as error:
+        _give_up(error)
+
+
+def _run_part(name: str, run: Callable[[Settings], int]) -> None:
+    from runtime import log
+    from runtime.settings import SettingError
+
+    settings = _settings()
+    log.setup(name, settings.log_level)
+    try:
+        raise typer.Exit(run(settings))
+    except SettingError as error:
+        _give_up(error)
+
+
+def _forward(name: str, run: Callable[..., object], context: typer.Context) -> None:
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    alone.command()(run)
+    alone(context.args, prog_name=f"siaga {name}")
+
+
+def _with_registry(ask: Callable[[str], Found]) -> Found:
+    import psycopg
+
+    from runtime.settings import SettingError, require
+    from siaga.registry import RegistryError
+
+    try:
+        return ask(require(_settings().database_url, "SIAGA_DATABASE_URL"))
+    except (RegistryError, SettingError, psycopg.Error) as error:
+        _give_up(error)
+
+
+def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    for row in (head, *rows):
+        typer.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _give_up(error: Exception) -> NoReturn:
+    typer.echo(f"siaga: {str(error).strip()}", err=True)
+    raise typer.Exit(1)
