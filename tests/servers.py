@@ -1,0 +1,153 @@
+"""The real servers that tests run against, started as `siaga up` starts them and with the files of deploy/."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from siaga.stack import broker, postgres, processes
+from siaga.stack.ports import LOOPBACK, settle
+
+DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
+START_S = 60.0
+PASSWORD = "only-in-tests"
+
+
+def missing(what: str, cure: str) -> None:
+    """Skip for want of a service; where CI is set that is a failure, as a green run must not have tested nothing."""
+    text = f"{what} is not installed: {cure}"
+    if os.environ.get("CI"):
+        pytest.fail(text, pytrace=False)
+    pytest.skip(text)
+
+
+def free_port() -> int:
+    return settle("--port", 0, None, None, set())
+
+
+class Server:
+    """One server process in a folder of its own; it can be killed and started again on the same port and data."""
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], folder: Path, ready: Callable[[], bool]) -> None:
+        self.command, self.env, self.folder, self.ready = tuple(command), dict(env), folder, ready
+        self.identity: processes.Identity = "self"
+        self.stop_signal = signal.SIGTERM
+        self.before_start: Callable[[], None] = lambda: None
+        self.log = folder.parent / f"{folder.name}.log"
+        self.pid: int | None = None
+
+    def start(self) -> None:
+        self.before_start()
+        self.pid = processes.spawn(self.command, self.env, self.log, signal.SIGKILL, self.identity, self.folder)
+        deadline = time.monotonic() + START_S
+        while not self.ready():
+            if os.waitpid(self.pid, os.WNOHANG)[0] or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.command[0]} does not start:\n{self.log.read_text()[-3000:]}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """kill -9, and wait until it is gone."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(self.stop_signal)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self.pid is not None:
+            os.kill(self.pid, number)
+            os.waitpid(self.pid, 0)
+            self.pid = None
+
+
+class Postgres(Server):
+    """A PostgreSQL of the embedded wheel, without fsync: tests kill processes, not machines."""
+
+    def __init__(self, home: Path) -> None:
+        home.mkdir(parents=True)
+        identity, version = postgres.choose_identity(home)
+        env = postgres.environment(os.environ)
+        command = postgres.initdb_command(home, PASSWORD)
+        # initdb as the server will run.
+        line = processes.through_child(command, signal.SIGKILL, identity, home)
+        subprocess.run(line, check=True, env=env, capture_output=True, timeout=120)
+        postgres.finish_initdb(home)
+        self.port = free_port()
+        part = postgres.part(env, home, identity, version, self.port, PASSWORD)
+        quick = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
+        super().__init__((*part.command, *quick), part.env, home, lambda: part.ready() is not None)
+        self.identity = identity
+        self.stop_signal = signal.SIGINT
+        self.before_start = part.before_start or self.before_start
+
+    def url(self, database: str = "postgres") -> str:
+        return postgres.url(self.port, PASSWORD, database)
+
+    def create(self, database: str, template: str = "template1") -> str:
+        with psycopg.connect(self.url(), autocommit=True) as conn:
+            conn.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(database), sql.Identifier(template))
+            )
+        return self.url(database)
+
+    def drop(self, database: str) -> None:
+        with psycopg.connect(self.url(), autocommit=True) as conn:
+            conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
+
+
+class Nats(Server):
+    """The NATS server with deploy/nats/siaga.conf."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        self.port = free_port()
+        part = broker.part(os.environ, self.port, PASSWORD, folder)
+        super().__init__(part.command, part.env, folder, lambda: part.ready() is not None)
+
+    @property
+    def url(self) -> str:
+        return broker.url(self.port, PASSWORD)
+
+
+class Mosquitto(Server):
+    """Mosquitto with deploy/mosquitto/mosquitto.conf; only paths and port are put in."""
+
+    def __init__(self, folder: Path) -> None:
+        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+        if program is None:
+            missing("mosquitto", "apt-get install mosquitto")
+            raise AssertionError("unreachable")
+        folder.mkdir(parents=True)
+        passwords = folder / "passwd"
+        tool = shutil.which("mosquitto_passwd") or "mosquitto_passwd"
+        subprocess.run([tool, "-b", "-c", passwords, broker.USER, PASSWORD], check=True, capture_output=True)
+        self.port = free_port()
+        written = (DEPLOY / "mosquitto" / "mosquitto.conf").read_text(encoding="utf-8")
+        for line, own in (
+            ("listener 1883 127.0.0.1", f"listener {self.port} {LOOPBACK}"),
+            ("password_file /etc/mosquitto/siaga.passwd", f"password_file {passwords}"),
+            ("persistence_location /var/lib/mosquitto/", f"persistence_location {folder}/"),
+        ):
+            assert line in written, f"deploy/mosquitto/mosquitto.conf has no line {line!r}"
+            written = written.replace(line, own)
+        # As root it would become the user `mosquitto`, who may not write here.
+        config = folder / "mosquitto.conf"
+        config.write_text(written + ("\nuser root\n" if os.geteuid() == 0 else ""), encoding="utf-8")
+        super().__init__(
+            (program, "-c", str(config)),
+            os.environ,
+            folder,
+            lambda: broker.accepts(LOOPBACK, self.port, broker.USER, PASSWORD),
+        )
+
+    @property
+    def url(self) -> str:
+        return broker.url(self.port, PASSWORD)
