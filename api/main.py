@@ -7,14 +7,13 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
-import psycopg
 import uvicorn
 
 from api.app import create_app
 from api.context import Context
 from runtime.log import get_logger
-from runtime.settings import Settings
-from runtime.stop import sleep_until, stop_event
+from runtime.settings import Settings, require
+from runtime.stop import stop_event
 from storage import parts
 
 log = get_logger(__name__)
@@ -54,7 +53,10 @@ async def _serve(settings: Settings, listener: socket.socket) -> int:
         )
     )  # fmt: skip
     serving = asyncio.create_task(server.serve([listener]), name="serve")
-    beating = asyncio.create_task(_beat(context, server, stop), name="beat")
+    url = require(settings.database_url, "SIAGA_DATABASE_URL")
+    beating = asyncio.create_task(
+        parts.keep_beating(url, PART, lambda: ("up" if server.started else "starting", ""), stop), name="beat"
+    )
     host, port = listener.getsockname()[:2]
     log.info("api.started", host=host, port=port)
     stopping = asyncio.create_task(stop.wait(), name="stop")
@@ -67,24 +69,6 @@ async def _serve(settings: Settings, listener: socket.socket) -> int:
     await asyncio.gather(serving, return_exceptions=True)
     log.info("api.stopped")
     return 0 if asked else 1
-
-
-async def _beat(context: Context, server: uvicorn.Server, stop: asyncio.Event) -> None:
-    """Keep the row of this part fresh; take it away at the end, as who ends on purpose is not missed."""
-    error_before = ""
-    while not stop.is_set():
-        try:
-            async with context.pool.connection() as conn:
-                await parts.beat_async(conn, PART, "up" if server.started else "starting")
-            error_before = ""
-        except psycopg.Error as error:
-            if str(error) != error_before:
-                error_before = str(error)
-                log.warning("beat.failed", error=error_before)
-        await sleep_until(stop, parts.BEAT_S)
-    with contextlib.suppress(psycopg.Error):
-        async with context.pool.connection(timeout=1) as conn:
-            await conn.execute(parts.LEAVE, (PART,))
 
 
 def _listen(host: str, port: int) -> socket.socket:

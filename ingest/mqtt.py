@@ -99,10 +99,18 @@ class Session:
         self._close()
 
     async def take(self, most: int) -> list[Received]:
-        """What has arrived, at least one packet and at most `most`; waits for the first."""
-        while not self._waiting:
+        """What has arrived, at most `most`; waits until there is something, or until woken."""
+        if not self._waiting:
             self._arrived.clear()
             await self._arrived.wait()
+        return self.ready(most)
+
+    def wake(self) -> None:
+        """End a wait in `take`, as there may be nothing more to wait for."""
+        self._arrived.set()
+
+    def ready(self, most: int) -> list[Received]:
+        """What is there now, without waiting."""
         return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
 
     def acknowledge(self, done: list[Received]) -> None:

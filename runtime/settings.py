@@ -69,6 +69,9 @@ class Settings(BaseSettings):
         64, "MiB", "payload bytes held in memory before reading from the broker pauses", ge=1, le=4096
     )
     batch_max: int = _setting(5_000, "packets", "packets committed in one transaction at most", ge=1, le=50_000)
+    batch_wait_ms: int = _setting(
+        30, "ms", "how long a small batch waits for more packets before it is committed", ge=0, le=10_000
+    )
     payload_max_bytes: int = _setting(
         262_144, "bytes", "a larger payload goes to quarantine as too_large", ge=1_024, le=16_777_216
     )

@@ -16,17 +16,20 @@ COLUMNS = "id, kind, name, region, district, lat, lon, attributes"
 # DO UPDATE only where something differs, so that a second import of the same file changes no row and no changed_at.
 # xmax = 0 tells an inserted row from an updated one.
 IMPORT = """
-INSERT INTO device AS d (id, kind, name, region, district, lat, lon, attributes)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::float8[], %s::float8[],
+INSERT INTO device AS d (id, kind, name, region, district, lat, lon, attributes, changed_at)
+SELECT *, clock_timestamp() FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::float8[], %s::float8[],
                      %s::jsonb[])
 ON CONFLICT (id) DO UPDATE SET
     kind = excluded.kind, name = excluded.name, region = excluded.region, district = excluded.district,
-    lat = excluded.lat, lon = excluded.lon, attributes = excluded.attributes, changed_at = now()
+    lat = excluded.lat, lon = excluded.lon, attributes = excluded.attributes, changed_at = clock_timestamp()
 WHERE (d.kind, d.name, d.region, d.district, d.lat, d.lon, d.attributes) IS DISTINCT FROM
       (excluded.kind, excluded.name, excluded.region, excluded.district, excluded.lat, excluded.lon,
        excluded.attributes)
 RETURNING d.xmax = 0
 """
+# Imports go one after the other, so that changed_at rises in the order of commits: whoever reads on from the newest
+# changed_at seen misses none.
+LOCK = "SELECT pg_advisory_xact_lock(x'7369616761206476'::bigint)"
 OTHER_KIND = "SELECT id, kind FROM device WHERE id = ANY (%s)"
 # `>=` and not `>`: two imports may share a moment; reading a row twice does no harm.
 CHANGED = f"SELECT changed_at, {COLUMNS} FROM device WHERE changed_at >= %s ORDER BY changed_at"
@@ -51,6 +54,7 @@ class KindChangeError(Exception):
 async def import_devices(conn: psycopg.AsyncConnection[Any], devices: list[Device]) -> Imported:
     """Register or update devices, all in one transaction. Raises KindChangeError where one would change its kind."""
     async with conn.transaction():
+        await conn.execute(LOCK)
         wanted = {device.id: device.kind for device in devices}
         async for known, kind in await conn.execute(OTHER_KIND, (list(wanted),)):
             if wanted[known] != kind:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any, Literal
 
 import psycopg
+
+from runtime.log import get_logger
+from runtime.stop import sleep_until
+from storage.connect import connect_async
+
+log = get_logger(__name__)
 
 State = Literal["starting", "up", "degraded", "restarting", "down"]
 BEAT_S = 2.0
@@ -24,8 +33,31 @@ def beat(conn: psycopg.Connection, name: str, state: State, detail: str = "") ->
     conn.execute(BEAT, (name, state, detail))
 
 
-async def beat_async(conn: psycopg.AsyncConnection, name: str, state: State, detail: str = "") -> None:
-    await conn.execute(BEAT, (name, state, detail))
+async def keep_beating(database_url: str, name: str, how: Callable[[], tuple[State, str]], stop: asyncio.Event) -> None:
+    """Keep a part's row fresh until asked to stop, then take it away: who ends on purpose is not missed.
+
+    On a connection of its own, so that a part that is busy, or waits for a lock, still says how it is.
+    """
+    conn: psycopg.AsyncConnection[Any] | None = None
+    told = ""
+    while not stop.is_set():
+        try:
+            if conn is None or conn.closed:
+                conn = await connect_async(database_url, f"{name} beat")
+            async with asyncio.timeout(FRESH_S):
+                await conn.execute(BEAT, (name, *how()))
+            told = ""
+        except (psycopg.Error, TimeoutError) as error:
+            if conn is not None:
+                await conn.close()
+            if str(error) != told:  # an error repeats in the log only if its text changed
+                told = str(error)
+                log.warning("beat.failed", error=told)
+        await sleep_until(stop, BEAT_S)
+    if conn is not None and not conn.closed:
+        with contextlib.suppress(psycopg.Error, TimeoutError):
+            async with conn, asyncio.timeout(1):
+                await conn.execute(LEAVE, (name,))
 
 
 def keep_only(conn: psycopg.Connection, names: list[str]) -> None:

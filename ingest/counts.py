@@ -1,0 +1,58 @@
+"""What ingest has done, as one line every so often and as a sentence for /readyz."""
+
+from __future__ import annotations
+
+import time
+
+from runtime.log import get_logger
+from storage.ledger import OUTCOMES, Outcome
+from storage.write import Written
+
+log = get_logger(__name__)
+
+EVERY_S = 10.0
+
+
+class Counts:
+    """Since the last line."""
+
+    def __init__(self) -> None:
+        self.per_s = self._slowest_s = 0.0
+        self._begin()
+
+    def batch(self, packets: int, unknown_fields: int, seconds: float) -> None:
+        self._packets += packets
+        self._unknown_fields += unknown_fields
+        self._batches += 1
+        self._slowest_s = max(self._slowest_s, seconds)
+        log.debug("batch.committed", packets=packets, ms=round(seconds * 1000, 1))
+
+    def written(self, written: Written) -> None:
+        for outcome, number in written.counts.items():
+            self._outcomes[outcome] += number
+        self._transitions += len(written.transitions)
+
+    def tell(self) -> None:
+        """Log a line if it is time for one and there is something to say."""
+        seconds = time.monotonic() - self._since
+        if seconds < EVERY_S:
+            return
+        self.per_s = self._packets / seconds
+        if self._batches or self._transitions:
+            log.info(
+                "batches.committed",
+                batches=self._batches,
+                packets=self._packets,
+                **self._outcomes,
+                transitions=self._transitions,
+                unknown_fields=self._unknown_fields,
+                per_s=round(self.per_s, 1),
+                slowest_ms=round(self._slowest_s * 1000, 1),
+            )
+        self._begin()
+
+    def _begin(self) -> None:
+        self._since = time.monotonic()
+        self._packets = self._batches = self._transitions = self._unknown_fields = 0
+        self._slowest_s = 0.0
+        self._outcomes: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)

@@ -1,0 +1,97 @@
+"""The ingest process: take up where the last one stood, listen, commit; end with nothing half done."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+
+from devices.topics import readings_filters
+from ingest.ground import PART, Ground, StandbyError, take_up
+from ingest.loop import Loop
+from ingest.mqtt import Session
+from runtime.log import get_logger
+from runtime.mqtt_url import parse_url
+from runtime.settings import SettingError, Settings, require
+from runtime.stop import sleep_until, stop_event
+from storage.parts import State, keep_beating
+
+log = get_logger(__name__)
+
+PAUSE_FIRST_S = 0.2
+STANDBY_POLL_S = 1.0
+# A batch under way may end; what is not committed by then is delivered again.
+GRACE_S = 5.0
+MIB = 1 << 20
+
+
+def run(settings: Settings) -> int:
+    """Ingest until SIGTERM or SIGINT; the exit code. Raises SettingError."""
+    try:
+        broker = parse_url(require(settings.mqtt_url, "SIAGA_MQTT_URL"))
+    except ValueError as error:
+        raise SettingError(str(error)) from None
+    require(settings.database_url, "SIAGA_DATABASE_URL")
+
+    async def ingest() -> int:
+        stop = stop_event()
+        ground = await _first_ground(settings, stop)
+        if ground is None:
+            return 0
+        filters = readings_filters(settings.regions)
+        buffer = (settings.ingest_inflight, settings.ingest_buffer_mb * MIB)
+        session = Session(broker, settings.ingest_client_id, filters, *buffer)
+        return await _serve(settings, session, ground, stop)
+
+    return asyncio.run(ingest())
+
+
+async def _first_ground(settings: Settings, stop: asyncio.Event) -> Ground | None:
+    """Wait for the database, and for our turn; None when asked to stop meanwhile."""
+    pause_s, told = PAUSE_FIRST_S, ""
+    while not stop.is_set():
+        try:
+            return await take_up(settings)
+        except StandbyError as error:
+            text, pause_s = str(error), STANDBY_POLL_S
+        except psycopg.Error as error:
+            text, pause_s = str(error).strip(), min(pause_s * 2, settings.database_retry_max_s)
+        if text != told:
+            told = text
+            log.warning("start.waiting", why=text)
+        await sleep_until(stop, pause_s)
+    return None
+
+
+async def _serve(settings: Settings, session: Session, ground: Ground, stop: asyncio.Event) -> int:
+    loop = Loop(settings, session, ground, stop)
+
+    def how() -> tuple[State, str]:
+        loop.counts.tell()
+        if session.subscribed_since is None:
+            return "degraded", "the broker is away"
+        if loop.trouble:
+            return "degraded", loop.trouble
+        return "up", f"{loop.counts.per_s:.1f} packets/s"
+
+    url = require(settings.database_url, "SIAGA_DATABASE_URL")
+    # The session outlives the loop, so that the last batch is acknowledged.
+    over = asyncio.Event()
+    listening = asyncio.create_task(session.run(over), name="session")
+    beating = asyncio.create_task(keep_beating(url, PART, how, stop), name="beat")
+    looping = asyncio.create_task(loop.run(), name="loop")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    log.info("ingest.started", devices=len(ground.fleet))
+    await asyncio.wait([listening, looping, stopping], return_when=asyncio.FIRST_COMPLETED)
+    asked = stop.is_set()
+    stop.set()
+    session.wake()
+    await asyncio.wait([looping], timeout=GRACE_S)
+    looping.cancel()
+    over.set()
+    ended = await asyncio.gather(listening, looping, beating, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):
+            log.error("ingest.failed", error=str(error), exc_info=error)
+    log.info("ingest.stopped")
+    return 0 if asked else 1
