@@ -1,0 +1,67 @@
+"""What a benchmark prints: a figure of ours beside that of a reference on the same work in the same minute."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """ours and reference in `unit`; higher is better unless `less_is_better`."""
+
+    name: str
+    unit: str
+    ours: float
+    reference: float
+    reference_is: str
+    less_is_better: bool = False
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.reference if self.reference else float("nan")
+
+    def __str__(self) -> str:
+        better = "less is better" if self.less_is_better else "more is better"
+        return (
+            f"{self.name:<34} {self.ours:>12,.1f} {self.unit:<10} ratio {self.ratio:>6.2f} ({better}); "
+            f"reference {self.reference:,.1f}: {self.reference_is}"
+        )
+
+
+def keep(figures: list[Figure]) -> None:
+    """Print the figures, and keep them in bench/results (git-ignored)."""
+    RESULTS.mkdir(exist_ok=True)
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    with (RESULTS / "figures.jsonl").open("a", encoding="utf-8") as file:
+        for figure in figures:
+            print(figure, flush=True)
+            file.write(json.dumps({"at": at, **asdict(figure), "ratio": figure.ratio}) + "\n")
+    sys.stdout.flush()
+
+
+def memory_mb(pid: int) -> float:
+    """Memory that a process alone holds, MB: shared pages (PostgreSQL's buffers) are divided among those who share."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all below it."""
+    children: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        children += [int(child) for child in (task / "children").read_text().split()]
+    return [pid, *(below for child in children for below in tree(child))]
+
+
+def cpu_s(pid: int) -> float:
+    """CPU time a process has used, s."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
