@@ -33,6 +33,10 @@ def beat(conn: psycopg.Connection, name: str, state: State, detail: str = "") ->
     conn.execute(BEAT, (name, state, detail))
 
 
+async def beat_async(conn: psycopg.AsyncConnection[Any], name: str, state: State, detail: str = "") -> None:
+    await conn.execute(BEAT, (name, state, detail))
+
+
 async def keep_beating(database_url: str, name: str, how: Callable[[], tuple[State, str]], stop: asyncio.Event) -> None:
     """Keep a part's row fresh until asked to stop, then take it away: who ends on purpose is not missed.
 
@@ -45,7 +49,7 @@ async def keep_beating(database_url: str, name: str, how: Callable[[], tuple[Sta
             if conn is None or conn.closed:
                 conn = await connect_async(database_url, f"{name} beat")
             async with asyncio.timeout(FRESH_S):
-                await conn.execute(BEAT, (name, *how()))
+                await beat_async(conn, name, *how())
             told = ""
         except (psycopg.Error, TimeoutError) as error:
             if conn is not None:
