@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -47,21 +48,28 @@ def keep(figures: list[Figure]) -> None:
 
 def memory_mb(pid: int) -> float:
     """Memory that a process alone holds, MB: shared pages (PostgreSQL's buffers) are divided among those who share."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+    for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024
     return 0.0
 
 
 def tree(pid: int) -> list[int]:
-    """A process and all below it."""
-    children: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        children += [int(child) for child in (task / "children").read_text().split()]
+    """A process and all below it; none when it is gone."""
+    if not (task := Path(f"/proc/{pid}/task")).exists():
+        return []
+    children = [int(child) for thread in task.iterdir() for child in _read(f"{thread}/children").split()]
     return [pid, *(below for child in children for below in tree(child))]
 
 
 def cpu_s(pid: int) -> float:
-    """CPU time a process has used, s."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
+    """CPU time a process has used, with that of its children that have ended, s."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:  # a process may end between being listed and being read
+        return ""

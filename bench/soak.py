@@ -81,8 +81,8 @@ def _stored(conn: object, published: int) -> tuple[int, int] | None:
 
 
 def _cpu(parts: dict[str, int]) -> dict[str, float]:
-    """CPU used so far; PostgreSQL's back-ends that have ended meanwhile are missing."""
-    return {n: sum(cpu_s(p) for p in ([pid] if n == "siaga up" else tree(pid))) for n, pid in parts.items()}
+    """CPU used so far. What has ended below `siaga up` were parts of their own."""
+    return {n: sum(map(cpu_s, [pid] if n == "siaga up" else tree(pid))) for n, pid in parts.items()}
 
 
 def _tell_memory(samples: list[float]) -> None:
