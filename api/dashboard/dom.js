@@ -5,7 +5,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** @typedef {Node | string | number | null | undefined | false} Child */
+/** What can stand in an element: lists of it may hold lists. @typedef {Node | string | number | null | undefined | false | any[]} Child */
 /** @typedef {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} Attributes */
 
 /**
@@ -49,11 +49,11 @@ function filled(element, classes, attributes, children) {
 }
 
 /**
- * @param {(Child | Child[])[]} children
+ * @param {any[]} children  lists in lists are fine
  * @returns {(Node | string)[]}
  */
 function nodes(children) {
-  return /** @type {Child[]} */ (children.flat())
+  return /** @type {Child[]} */ (children.flat(Infinity))
     .filter((child) => child !== null && child !== undefined && child !== false)
     .map((child) => (child instanceof Node ? child : String(child)));
 }
@@ -85,7 +85,7 @@ export function text(element, value) {
  * Replace the content, but only when `key` differs from the last time: redrawing costs layout and loses focus.
  * @param {Element & { _key?: string }} element
  * @param {string} key
- * @param {() => Child | Child[]} make
+ * @param {() => any} make  a child, or lists of them
  */
 export function redraw(element, key, make) {
   if (element._key === key) return;

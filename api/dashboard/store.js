@@ -10,7 +10,8 @@
 /** @typedef {{ id: string, kind: string, name: string | null, region: string | null, district: string | null,
  *    lat: number | null, lon: number | null, attributes: Record<string, any> }} Device */
 /** @typedef {{ device_id: string, kind: string, ts: string, received_at: string, qc: number, late: boolean,
- *    values: Record<string, number | null>, interval_s: number | null, siaga: number | null, rate?: number | null }} Latest */
+ *    values: Record<string, number | null>, interval_s: number | null, siaga: number | null, rate?: number | null,
+ *    at?: number }} Latest  at: when it was measured, in ms, once somebody has asked (freshness.js) */
 /** @typedef {{ id: number, what: string, from_severity: number | null, to_severity: number | null, siaga: number | null,
  *    event_at: string, detected_at: string, who: string | null, why: string | null, value: number | null }} Transition */
 /** @typedef {{ id: number, rule: string, kind: string, device_id: string, device_name: string, district: string | null,

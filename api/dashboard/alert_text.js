@@ -1,0 +1,83 @@
+/** What is said of an alert on several screens: its value now, its place, its state. */
+
+import { h } from "./dom.js";
+import { UNKNOWN, moment, signed } from "./format.js";
+import { isOld, kindName, metricOf, quantity, quantityText } from "./parts.js";
+import { districtName, state } from "./store.js";
+import { t } from "./words.js";
+
+/** @typedef {import("./store.js").Alert} Alert */
+
+/** The metric an alert is about, or what its kind is mostly about. @param {Alert} alert */
+export function alertMetric(alert) {
+  return metricOf(alert.kind, alert.metric ?? state.kinds.get(alert.kind)?.primary ?? null);
+}
+
+/**
+ * The value now, grey when it is old; what it was for an alert that is over.
+ * @param {Alert} alert
+ * @returns {HTMLElement}
+ */
+export function valueNow(alert) {
+  const metric = alertMetric(alert);
+  const latest = state.latest.get(alert.device_id);
+  if (!metric || !latest) return h("span.t3", {}, UNKNOWN);
+  return h(isOld(latest) ? "span.stale" : "span", {}, quantity(latest.values[metric.name], metric));
+}
+
+/** m/h, where rates are known. @param {Alert} alert */
+export function rateText(alert) {
+  const latest = state.latest.get(alert.device_id);
+  if (!latest || isOld(latest) || latest.rate === null || latest.rate === undefined) return "";
+  return `${signed(latest.rate, 2)} ${t("per_hour")}`;
+}
+
+/** Where, and of what kind. @param {Alert} alert */
+export function placeText(alert) {
+  return [districtName(alert.district), kindName(alert.kind)].filter(Boolean).join(" · ");
+}
+
+/** 2,88 m, +0,50 m/jam: the value now as text, for an alert about a value. @param {Alert} alert */
+export function alertValue(alert) {
+  const metric = alertMetric(alert);
+  const latest = state.latest.get(alert.device_id);
+  if (!alert.metric || !metric || !latest) return "";
+  return [quantityText(latest.values[metric.name], metric), rateText(alert)].filter(Boolean).join(", ");
+}
+
+/** One line of numbers under a title. @param {Alert} alert */
+export const sentence = (alert) => [alertValue(alert), placeText(alert)].filter(Boolean).join(" · ");
+
+/** @param {Alert} alert @returns {{ word: string, sub: string }} */
+export function stateText(alert) {
+  const cleared = alert.state === "cleared";
+  const word = cleared ? t("cleared") : alert.worsened ? t("worsened") : t("active");
+  const acked =
+    alert.acked && alert.acked_at
+      ? t("acked_by", { who: "", time: moment(alert.acked_at) })
+          .replace("  ", " ")
+          .trim()
+      : t("not_acked");
+  if (!cleared || !alert.cleared_at) return { word, sub: acked };
+  return { word, sub: alert.acked ? moment(alert.cleared_at) : `${moment(alert.cleared_at)}, ${acked}` };
+}
+
+/**
+ * What a level or severity is called in a history.
+ * @param {import("./store.js").Alert} alert
+ * @param {number | null} severity
+ * @param {number | null} siaga
+ */
+export function levelName(alert, severity, siaga) {
+  if (alert.rule === "siaga") {
+    const digit = siaga ?? (severity === null ? 4 : 4 - severity);
+    return `${t("siaga", { n: digit })}`;
+  }
+  return severity === null ? t("level4") : t(`sev${severity}`);
+}
+
+/** @param {number | null} value @param {Alert} alert */
+export function valueText(value, alert) {
+  const metric = alertMetric(alert);
+  return value === null || !metric ? "" : quantityText(value, metric);
+}

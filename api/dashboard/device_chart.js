@@ -1,0 +1,251 @@
+/** The chart of one device: which metric, how far back, as line or as table; new readings are appended as they come. */
+
+import { makeChart } from "./chart.js";
+import { now } from "./clock.js";
+import { attribute, h, redraw, text } from "./dom.js";
+import { said } from "./format.js";
+import { isSuspect } from "./freshness.js";
+import { pointsTable } from "./device_facts.js";
+import { boundsOf } from "./ladder.js";
+import { ApiError } from "./load.js";
+import { message, primaryOf, skeleton } from "./parts.js";
+import { asked, remember } from "./router.js";
+import { bucketFor, loadSeries } from "./series.js";
+import { segments } from "./settings.js";
+import { state } from "./store.js";
+import { summaryOf } from "./summary.js";
+import { t } from "./words.js";
+
+/** @typedef {import("./store.js").Device} Device */
+
+const HOUR_MS = 3_600_000;
+const RANGES = /** @type {const} */ ([
+  ["6h", 6],
+  ["24h", 24],
+  ["7d", 168],
+  ["30d", 720],
+]);
+const RENEW_MS = 300_000;
+
+/** @param {Device} device */
+export function deviceChart(device) {
+  /** @type {string} */
+  let range = RANGES.find(([name]) => name === asked("rentang"))?.[0] ?? "24h";
+  let name = asked("metrik"),
+    asTable = asked("tampil") === "tabel",
+    askedAt = 0;
+  /** @type {import("./series.js").Series | null} */
+  let series = null;
+  /** @type {AbortController | null} */
+  let asking = null;
+  /** @type {number | null} */
+  let failed = null;
+
+  const metrics = h("select.field", { "aria-label": t("metric"), onchange: () => choose({ metric: metrics.value }) });
+  const grain = h("span.tag");
+  const full = h(
+    "button.btn.quiet.small",
+    { type: "button", hidden: true, onclick: () => chart.whole() },
+    t("zoom_out_all"),
+  );
+  const twin = h(
+    "button.btn.quiet.small",
+    { type: "button", "aria-pressed": String(asTable), onclick: () => choose({ table: !asTable }) },
+    t("table"),
+  );
+  const tools = h(
+    "div.tools",
+    {},
+    segments(
+      t("range"),
+      RANGES.map(([each]) => /** @type {const} */ ([each, t(`range_${each}`)])),
+      () => range,
+      (chosen) => choose({ range: chosen }),
+    ),
+    metrics,
+    grain,
+    h("span.end"),
+    full,
+    twin,
+  );
+  const chart = makeChart({
+    zoomed: (zoomed) => {
+      full.hidden = !zoomed;
+    },
+  });
+  const table = h("div.points", { hidden: true, tabindex: 0 }),
+    note = h("div"),
+    legend = h("div.chart-legend");
+  const element = h(
+    "section.panel.device-chart",
+    { "aria-label": t("chart") },
+    tools,
+    chart.element,
+    table,
+    note,
+    legend,
+  );
+
+  /** @param {{ range?: string, metric?: string, table?: boolean }} change */
+  function choose(change) {
+    range = change.range ?? range;
+    name = change.metric ?? name;
+    asTable = change.table ?? asTable;
+    remember({
+      rentang: range === "24h" ? null : range,
+      metrik: name === state.kinds.get(device.kind)?.primary ? null : name,
+      tampil: asTable ? "tabel" : null,
+    });
+    if (change.table === undefined) load();
+    else draw();
+  }
+
+  const metric = () => {
+    const kind = state.kinds.get(device.kind);
+    return (
+      [...(kind?.metrics ?? []), ...(kind?.diagnostics ?? [])].find((each) => each.name === name) ??
+      primaryOf(device.kind)
+    );
+  };
+
+  async function load() {
+    const wanted = metric();
+    if (!wanted) return;
+    asking?.abort();
+    const control = (asking = new AbortController());
+    askedAt = performance.now();
+    failed = null;
+    const to = now(),
+      from = to - (RANGES.find(([each]) => each === range)?.[1] ?? 24) * HOUR_MS;
+    attribute(element, "aria-busy", "true");
+    try {
+      series = await loadSeries(device, wanted, from, to, control.signal);
+    } catch (error) {
+      if (control.signal.aborted) return;
+      series = null;
+      failed = error instanceof ApiError ? error.status : 0;
+    }
+    if (control.signal.aborted) return;
+    attribute(element, "aria-busy", null);
+    draw();
+  }
+
+  async function draw() {
+    const shown = metric(),
+      language = document.documentElement.lang;
+    fillMetrics(shown?.name);
+    const empty = series !== null && !series.values.some((value) => value !== null) && !series.suspect.length;
+    attribute(twin, "aria-pressed", String(asTable));
+    legend.hidden = asTable || !series || empty;
+    chart.element.hidden = asTable || !series || empty;
+    table.hidden = !asTable || !series || empty;
+    redraw(note, `${failed} ${series === null} ${empty} ${language}`, () => {
+      if (failed !== null)
+        return message(
+          t("cannot_load", { what: t("chart") }),
+          failed ? String(failed) : null,
+          h("button.btn.small", { type: "button", onclick: load }, t("try_now")),
+        );
+      return series === null ? skeleton(6) : empty ? message(t("no_points")) : null;
+    });
+    if (!series || !shown || empty) return;
+    text(grain, series.bucket ? t(`bucket_${series.bucket}`) : t("raw"));
+    if (asTable) {
+      const { times, values, low, high } = series;
+      redraw(
+        table,
+        `${shown.name} ${times.at(-1)} ${times.length} ${values.at(-1)} ${low.length} ${high.length} ${language}`,
+        () => pointsTable(/** @type {any} */ (series), shown),
+      );
+    }
+    redrawLegend(shown);
+    const bounds =
+      shown.name === "level_m" ? (boundsOf(device.attributes) ?? []).map((value, i) => ({ siaga: 3 - i, value })) : [];
+    try {
+      if (!asTable)
+        await chart.show(
+          { series, metric: shown, bounds, siaga: state.latest.get(device.id)?.siaga ?? null, small: false },
+          summaryOf(series, shown, t(`range_${range}`)),
+        );
+    } catch {
+      redraw(note, "library", () => message(t("cannot_load", { what: t("chart") }), "/vendor/uPlot.esm.js"));
+    }
+  }
+
+  /** @param {import("./store.js").Metric} shown */
+  function redrawLegend(shown) {
+    const { aggregate, low, suspect, gaps } = /** @type {import("./series.js").Series} */ (series);
+    redraw(
+      legend,
+      `${aggregate} ${low.length > 0} ${suspect.length > 0} ${gaps.length > 0} ${shown.name} ${document.documentElement.lang}`,
+      () => [
+        h(
+          "span",
+          {},
+          h(aggregate === "total" || aggregate === "change" ? "i.bars" : "i.line"),
+          `${said(shown.label)}, ${t({ raw: "measured", mean: "mean", total: "total", change: "change" }[aggregate])}`,
+        ),
+        low.some((value) => value !== null) && h("span", {}, h("i.band"), t("min_max")),
+        suspect.length > 0 && h("span", {}, h("i.ring"), t("suspect_points")),
+        gaps.length > 0 && h("span", {}, h("i.hatch"), t("gap")),
+        h("span.end.t3.help", {}, t("chart_help")),
+      ],
+    );
+  }
+
+  /** @param {string | undefined} chosen */
+  function fillMetrics(chosen) {
+    const kind = state.kinds.get(device.kind),
+      hours = RANGES.find(([each]) => each === range)?.[1] ?? 24;
+    const long = bucketFor(hours * 3600, kind?.interval_s ?? 3600) !== null;
+    redraw(metrics, `${kind?.kind} ${chosen} ${long} ${document.documentElement.lang}`, () =>
+      [...(kind?.metrics ?? []), ...(kind?.diagnostics ?? [])].map((each) =>
+        h(
+          "option",
+          { value: each.name, selected: each.name === chosen, disabled: long && !each.rollup && each.name !== chosen },
+          said(each.label),
+        ),
+      ),
+    );
+  }
+
+  /** A reading that has just come is appended; buckets are asked for again now and then. */
+  function append() {
+    const latest = state.latest.get(device.id),
+      shown = metric();
+    if (!series || !shown || !latest) return;
+    if (series.bucket) {
+      if (performance.now() - askedAt > RENEW_MS) load();
+      return;
+    }
+    const at = Date.parse(latest.ts) / 1000,
+      value = latest.values[shown.name] ?? null;
+    const length = series.to - series.from;
+    series.to = now() / 1000;
+    series.from = series.to - length;
+    if (at > (series.times.at(-1) ?? 0) && at <= series.to + 60) {
+      const open = series.gaps.at(-1);
+      if (open && open[0] === series.times.at(-1)) {
+        open[1] = at;
+        series.times.push((open[0] + at) / 2);
+        series.values.push(null);
+      }
+      if (isSuspect(latest) && value !== null) series.suspect.push([at, value]);
+      else {
+        series.times.push(at);
+        series.values.push(value);
+      }
+    }
+    draw();
+  }
+
+  load();
+  return {
+    element,
+    append,
+    close() {
+      asking?.abort();
+      chart.close();
+    },
+  };
+}

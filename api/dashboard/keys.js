@@ -1,0 +1,102 @@
+/** Keys of a single letter, which work only while no field has the focus. */
+
+import { hide } from "./announce.js";
+import { go } from "./router.js";
+import { PAGES } from "./frame.js";
+import { keysDialog } from "./settings.js";
+import { compareAlerts, state } from "./store.js";
+
+const GO_MS = 1500;
+const LETTERS = new Map([
+  ["s", PAGES[0][1]],
+  ["p", PAGES[1][1]],
+  ["d", PAGES[2][1]],
+]);
+let goUntil = 0;
+
+/**
+ * @param {() => import("./router.js").View | null} current
+ * @returns {() => void} stops listening
+ */
+export function listenForKeys(current) {
+  /** @param {KeyboardEvent} event */
+  function onKey(event) {
+    if (
+      event.defaultPrevented ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      document.querySelector("dialog[open]")
+    )
+      return;
+    const field = /** @type {Element} */ (event.target).closest?.("input, textarea, select");
+    if (field && event.key !== "Escape") return;
+    if (handled(event, current())) event.preventDefault();
+  }
+  document.addEventListener("keydown", onKey);
+  return () => document.removeEventListener("keydown", onKey);
+}
+
+/**
+ * @param {KeyboardEvent} event
+ * @param {import("./router.js").View | null} view
+ * @returns {boolean}
+ */
+function handled(event, view) {
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (performance.now() < goUntil) {
+    goUntil = 0;
+    const path = LETTERS.get(key);
+    if (path) go(path);
+    return path !== undefined;
+  }
+  if (key === "g") {
+    goUntil = performance.now() + GO_MS;
+    return true;
+  }
+  if (key === "?") {
+    const dialog = keysDialog();
+    document.body.append(dialog);
+    dialog.addEventListener("close", () => dialog.remove());
+    dialog.showModal();
+    return true;
+  }
+  if (key === "/") return focusSearch();
+  if (key === "Escape") return back(view);
+  if (view?.key?.(event)) return true;
+  if (key === "n") return toNextUnacked();
+  return false;
+}
+
+function focusSearch() {
+  const search = /** @type {HTMLInputElement | null} */ (document.querySelector("main input[type=search]"));
+  search?.focus();
+  search?.select();
+  return search !== null;
+}
+
+/**
+ * One step back: out of a field, then a note, then what the view has open, then the page before.
+ * @param {import("./router.js").View | null} view
+ */
+function back(view) {
+  const field = document.activeElement;
+  if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement || field instanceof HTMLTextAreaElement) {
+    if (field.type === "search" && field.value) {
+      field.value = "";
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    field.blur();
+    return true;
+  }
+  return hide() || (view?.back?.() ?? false);
+}
+
+function toNextUnacked() {
+  const waiting = [...state.alerts.values()].filter((alert) => !alert.acked).sort(compareAlerts);
+  if (!waiting.length) return false;
+  const shown = Number(new URL(location.href).searchParams.get("id"));
+  const at = location.pathname === "/peringatan" ? waiting.findIndex((alert) => alert.id === shown) : -1;
+  go(`/peringatan?id=${waiting[(at + 1) % waiting.length].id}`);
+  return true;
+}

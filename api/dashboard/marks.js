@@ -1,0 +1,157 @@
+/**
+ * Marks of severity and level, icons, the trend arrow. Colour never stands alone: each severity has its own shape, each
+ * level its digit, and every mark a name.
+ */
+
+import { s } from "./dom.js";
+import { t } from "./words.js";
+
+/** @typedef {"filled" | "outlined" | "cleared"} Fill */
+
+/** Shapes on a 16 × 16 grid by internal severity; level 4 (normal) is the circle. */
+export const SHAPES = {
+  3: "M2.6 1.4h10.8q1.2 0 1.2 1.2v10.8q0 1.2-1.2 1.2H2.6q-1.2 0-1.2-1.2V2.6q0-1.2 1.2-1.2z",
+  2: "M8 1.1q.6 0 .9.6l6 11.4q.3.6 0 1-.3.5-.9.5H2q-.6 0-.9-.5-.3-.4 0-1l6-11.4q.3-.6.9-.6z",
+  1: "M7.1 1.2q.9-.9 1.8 0l5.9 5.9q.9.9 0 1.8l-5.9 5.9q-.9.9-1.8 0L1.2 8.9q-.9-.9 0-1.8z",
+  0: "M2.4 5.6h11.2q.9 0 .9.9v3q0 .9-.9.9H2.4q-.9 0-.9-.9v-3q0-.9.9-.9z",
+  normal: "M8 1.6a6.4 6.4 0 1 1 0 12.8A6.4 6.4 0 1 1 8 1.6z",
+};
+export const NORMAL_LEVEL = 4;
+
+/** Where a digit stands in a shape: a triangle has its room at the bottom. @param {number} severity */
+export const digitY = (severity) => (severity === 2 ? 12.6 : 11.5);
+
+/** Severity of a siaga digit: 1 is the worst digit, 3 the worst severity; null for normal. @param {number} siaga */
+export const severityOf = (siaga) => (siaga >= NORMAL_LEVEL ? null : NORMAL_LEVEL - siaga);
+
+/**
+ * How an alert's mark is filled: filled needs somebody, outlined has somebody, dashed is over but unseen.
+ * @param {{ acked: boolean, state: string }} alert
+ * @returns {Fill}
+ */
+export function fillOf(alert) {
+  if (alert.acked) return "outlined";
+  return alert.state === "cleared" ? "cleared" : "filled";
+}
+
+/**
+ * @param {number} severity
+ * @param {{ fill?: Fill, digit?: number | null, size?: number, fresh?: boolean, label?: string | null }} [options]
+ *   label null: the same word stands beside it
+ * @returns {SVGElement}
+ */
+export function severityMark(severity, { fill = "filled", digit = null, size = 16, fresh = false, label = null } = {}) {
+  const level = digit !== null && digit < NORMAL_LEVEL && fill !== "cleared";
+  return s(
+    `svg.mark.sev${severity}.${fill}${fresh ? ".fresh" : ""}`,
+    named(size, label),
+    s("path.shape", { d: SHAPES[/** @type {0} */ (severity)] }),
+    level && s("text", { x: 8, y: digitY(severity) }, digit),
+    fill === "cleared" &&
+      s("path.check", { d: severity === 2 ? "M5.2 10l1.9 1.9 3.6-3.9" : "M5.2 8.2l1.9 1.9 3.6-3.9" }),
+  );
+}
+
+/**
+ * The mark of a siaga level.
+ * @param {number} siaga
+ * @param {{ fill?: boolean, size?: number, label?: string | null }} [options]  fill: some gauge is at this level
+ * @returns {SVGElement}
+ */
+export function levelMark(siaga, { fill = true, size = 16, label = null } = {}) {
+  const severity = severityOf(siaga);
+  const shape = severity === null ? "normal" : severity;
+  return s(
+    severity !== null && fill ? `svg.mark.sev${severity}.filled` : severity === 2 ? "svg.mark.sev2" : "svg.mark",
+    named(size, label),
+    s("path.shape", { d: SHAPES[/** @type {0} */ (shape)] }),
+    s("text", { x: 8, y: digitY(severity ?? -1) }, siaga),
+  );
+}
+
+/**
+ * Nobody knows: stale, or never heard.
+ * @param {{ size?: number, label?: string | null }} [options]
+ * @returns {SVGElement}
+ */
+export function unknownMark({ size = 16, label = null } = {}) {
+  return s(
+    "svg.mark.unknown",
+    named(size, label),
+    s("path.shape", { d: SHAPES.normal }),
+    s("text", { x: 8, y: 11.5 }, "?"),
+  );
+}
+
+/**
+ * @param {number} size
+ * @param {string | null} label
+ */
+function named(size, label) {
+  const hidden = label === null;
+  return {
+    width: size,
+    height: size,
+    viewBox: "0 0 16 16",
+    role: hidden ? null : "img",
+    "aria-label": label,
+    "aria-hidden": hidden ? "true" : null,
+  };
+}
+
+/** What an alert's mark says aloud. @param {import("./store.js").Alert} alert */
+export function alertLabel(alert) {
+  const what =
+    alert.siaga !== null && alert.rule === "siaga" ? t("siaga", { n: alert.siaga }) : t(`sev${alert.severity}`);
+  return t({ filled: "mark_unacked", outlined: "mark_acked", cleared: "mark_cleared" }[fillOf(alert)], { what });
+}
+
+/**
+ * @param {import("./store.js").Alert} alert
+ * @param {{ size?: number, fresh?: boolean }} [options]
+ */
+export function alertMark(alert, { size = 16, fresh = false } = {}) {
+  const options = { fill: fillOf(alert), digit: alert.siaga, size, fresh, label: alertLabel(alert) };
+  return severityMark(alert.severity, options);
+}
+
+const ICONS = {
+  situation: "M3 5.5 8 3.5l4 2 5-2v11l-5 2-4-2-5 2zM8 3.5v11M12 5.5v11",
+  alerts: "M10 3 17.5 16h-15zM10 8v4M10 14.2v.2",
+  devices:
+    "M10 11.5v6M6.5 17.5h7M10 8.2a1.6 1.6 0 1 0 0 3.2 1.6 1.6 0 0 0 0-3.2zM6.6 13.2a4.8 4.8 0 0 1 0-6.8M13.4 6.4a4.8 4.8 0 0 1 0 6.8M4.2 15.5a8 8 0 0 1 0-11.4M15.8 4.1a8 8 0 0 1 0 11.4",
+  person: "M10 3a3.2 3.2 0 1 1 0 6.4A3.2 3.2 0 0 1 10 3zM3.5 17c.6-3.6 3-5.4 6.5-5.4s5.9 1.8 6.5 5.4",
+  live: "M2.5 10.5h3l2-5 3.5 9 2.5-6 1 2h3",
+  lost: "M2.5 10.5h3l1.5-3.8M12 12.5l1-2h4.5M4 3l12.5 14",
+  clock: "M10 2.8a7.2 7.2 0 1 1 0 14.4 7.2 7.2 0 0 1 0-14.4zM10 6v4.2l2.8 1.8",
+  search: "M8.8 3.3a5.5 5.5 0 1 1 0 11 5.5 5.5 0 0 1 0-11zM12.8 12.8l4 4",
+  check: "M4 10.5l4 4 8-9",
+  back: "M12 5l-5 5 5 5",
+  next: "M8 5l5 5-5 5",
+  download: "M10 3v9M6.5 9l3.5 3.5L13.5 9M4 16.5h12",
+  theme_light:
+    "M10 6.4a3.6 3.6 0 1 1 0 7.2 3.6 3.6 0 0 1 0-7.2zM10 1.8v2M10 16.2v2M1.8 10h2M16.2 10h2M4.2 4.2l1.4 1.4M14.4 14.4l1.4 1.4M4.2 15.8l1.4-1.4M14.4 5.6l1.4-1.4",
+  theme_dark: "M16.5 12A7 7 0 0 1 8 3.5a7 7 0 1 0 8.5 8.5z",
+  theme_auto: "M10 3a7 7 0 1 1 0 14zM10 3a7 7 0 1 0 0 14zM12 5.5l3 3M12 9l4 4M12 12.5l2 2",
+};
+
+/**
+ * Always beside a word, so without a name of its own.
+ * @param {keyof typeof ICONS} name
+ * @returns {SVGElement}
+ */
+export function icon(name) {
+  return s("svg.icon", { viewBox: "0 0 20 20", "aria-hidden": "true" }, s("path", { d: ICONS[name] }));
+}
+
+// m/h from which a level counts as moving, and as moving fast.
+export const SLOW = 0.05,
+  FAST = 0.3;
+
+/** An arrow that leans with the rate. @param {number} rate  m/h @returns {SVGElement} */
+export function trendArrow(rate) {
+  const size = Math.abs(rate);
+  const angle = (size < SLOW ? 0 : size < FAST ? 30 : 60) * (rate > 0 ? -1 : 1);
+  const arrow = s("path", { d: "M2 8h11M9.2 4.2 13 8l-3.8 3.8", transform: `rotate(${angle} 8 8)` });
+  return s("svg.icon.trend", { viewBox: "0 0 16 16", "aria-hidden": "true" }, arrow);
+}
