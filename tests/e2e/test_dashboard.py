@@ -1,0 +1,158 @@
+"""The page as a person uses it: headless Chromium on the whole stack with a simulated city."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
+
+from tests.browser import DESK, PHONE, Watched, chromium
+from tests.stack import Stack, until
+
+pytestmark = pytest.mark.slow
+
+DEVICES = 60
+WAIT_MS = 60_000
+Opened = Callable[[str, ViewportSize], AbstractContextManager[Page]]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp("dashboard") / "data", "--devices", str(DEVICES))
+    stack.start()
+    yield stack
+    assert stack.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def opened(stack: Stack, browser: Browser) -> Opened:
+    """A page of a signed-in person; at its end nothing may have gone wrong on it."""
+
+    @contextmanager
+    def open_page(path: str, viewport: ViewportSize) -> Iterator[Page]:
+        content = stack.content
+        with browser.new_context(viewport=viewport) as context:
+            context.set_default_timeout(WAIT_MS)
+            watched = Watched(context, urlsplit(content["api_url"]).netloc)
+            watched.page.request.post(f"{content['api_url']}/api/v1/session", data={"key": content["admin_key"]})
+            watched.page.goto(content["api_url"] + path)
+            yield watched.page
+            assert (watched.errors, watched.elsewhere) == ([], [])
+
+    return open_page
+
+
+def keep_picture(page: Page, name: str) -> None:
+    """For a person to look at, where SIAGA_TEST_PICTURES names a folder."""
+    if folder := os.environ.get("SIAGA_TEST_PICTURES"):
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def first_unacked(page: Page) -> Locator:
+    return page.locator(".action li").first
+
+
+def test_the_printed_link_signs_one_browser_in_once(stack: Stack, browser: Browser) -> None:
+    (link,) = re.findall(r"http://\S+/sign-in\?token=\S+", stack.said)
+    with browser.new_context(viewport=DESK) as context:
+        page = context.new_page()
+        page.goto(link)
+        expect(page.locator("nav.rail")).to_be_visible(timeout=WAIT_MS)
+    with browser.new_context(viewport=DESK) as context:
+        page = context.new_page()
+        page.goto(link)
+        expect(page.locator("h1")).to_contain_text("sudah tidak berlaku")
+
+
+def test_without_a_session_the_page_asks_for_a_key(stack: Stack, browser: Browser) -> None:
+    with browser.new_context(viewport=PHONE) as context:
+        page = context.new_page()
+        page.goto(stack.content["api_url"])
+        page.locator("input").fill("wrong")
+        page.keyboard.press("Enter")
+        expect(page.locator("[role=alert]").first).to_be_visible(timeout=WAIT_MS)
+        page.locator("input").fill(stack.content["admin_key"])
+        page.keyboard.press("Enter")
+        expect(page.locator("nav.rail")).to_be_visible(timeout=WAIT_MS)
+
+
+def test_every_device_is_on_the_map_and_values_change_without_reload(opened: Opened) -> None:
+    with opened("/", DESK) as page:
+        kinds = page.get_by_role("button", name=re.compile(r"^(Lampu jalan|Lalu lintas|Pos muka air) \d+$"))
+        expect(kinds).to_have_count(3)
+        counts = [int(re.findall(r"\d+$", text)[0]) for text in kinds.all_inner_texts()]
+        assert sum(counts) == DEVICES
+        main = page.locator("main")
+        expect(main).to_contain_text("Buntu Pane")
+        before = main.inner_text()
+        page.evaluate("window.sameDocument = true")
+        until(lambda: levels(main.inner_text()) != levels(before), "a level changes", 60)
+        assert page.evaluate("window.sameDocument") is True
+        keep_picture(page, "situasi")
+
+
+def levels(text: str) -> list[str]:
+    """Every level on the screen, such as 2,94."""
+    return re.findall(r"\d,\d\d", text)
+
+
+def test_an_alert_acknowledged_with_a_click_survives_a_reload(opened: Opened, stack: Stack) -> None:
+    with opened("/", DESK) as page:
+        row = first_unacked(page)
+        expect(row).to_be_visible()
+        number = row.get_attribute("data-id")
+        row.get_by_role("button", name="Akui").click()
+        acked = until(lambda: alert(stack, number)["acked"], "the alert is acknowledged")
+        assert acked
+        assert alert(stack, number)["acked_by"]
+        page.reload()
+        expect(page.locator("nav.rail")).to_be_visible()
+        # Whatever else is open by now, this one asks for nothing any more.
+        expect(page.locator(".action header")).to_be_visible()
+        expect(page.locator(f".action li[data-id='{number}']")).to_have_count(0)
+        page.goto(page.url.rstrip("/") + f"/peringatan?id={number}")
+        expect(page.locator("main")).to_contain_text("Diakui")
+
+
+def alert(stack: Stack, number: str | None) -> dict[str, object]:
+    with stack.client() as client:
+        answer: dict[str, object] = client.get(f"/api/v1/alerts/{number}").json()
+    return answer
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("path", ["/", "/peringatan", "/perangkat", "/perangkat/wl-buntu-pane"])
+def test_both_languages_on_desk_and_phone(opened: Opened, path: str, viewport: ViewportSize) -> None:
+    with opened(path, viewport) as page:
+        expect(page.locator("html")).to_have_attribute("lang", "id")
+        expect(page.locator("nav.rail")).to_contain_text("Peringatan" if viewport is PHONE else "Situasi")
+        expect(page.locator("main")).to_contain_text(re.compile(r"\d"))
+        name = (path.strip("/") or "situasi").replace("/", "-")
+        keep_picture(page, f"{name}-{viewport['width']}-id")
+        page.evaluate("localStorage.setItem('siaga.language', 'en')")
+        page.reload()
+        expect(page.locator("html")).to_have_attribute("lang", "en")
+        expect(page.locator("nav.rail")).to_contain_text("Alerts")
+        expect(page.locator("main")).to_contain_text(re.compile(r"\d"))
+        keep_picture(page, f"{name}-{viewport['width']}-en")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "scrolls sideways"
+
+
+def test_the_switch_changes_the_language(opened: Opened) -> None:
+    with opened("/", DESK) as page:
+        page.locator("header").get_by_role("button", name="English").click()
+        expect(page.locator("main")).to_contain_text("Needs action")
+        page.reload()
+        expect(page.locator("main")).to_contain_text("Needs action")
