@@ -5,13 +5,16 @@ A setting names its unit and says what happens at its limit. Secrets have no def
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import re
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "SIAGA_"
+# As in devices/topics.py, which this package may not import.
+REGION = r"^[0-9]{2}(\.[0-9]{2}(\.[0-9]{2}(\.[0-9]{4})?)?)?$"
 
 
 class SettingError(Exception):
@@ -38,12 +41,10 @@ class Settings(BaseSettings):
     api_port: int = _setting(8800, "port", "port the API listens on", ge=0, le=65535)
 
     # where this installation stands
-    region: str = _setting(
-        "12.09", "Kemendagri code", "the regency on screen; dots as in 12.09", pattern=r"^[0-9.]{2,13}$"
-    )
+    region: str = _setting("12.09", "Kemendagri code", "the regency on screen; dots as in 12.09", pattern=REGION)
     regency: str = _setting("Kabupaten Asahan", "name", "name of the regency on screens and in notices")
     time_zone: str = _setting("Asia/Jakarta", "IANA zone", "zone of screens, notices and calendar days")
-    log_level: str = _setting("INFO", "level", "DEBUG, INFO, WARNING or ERROR")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting("INFO", "level", "DEBUG, INFO, WARNING or ERROR")
 
     # ingest
     ingest_client_id: str = _setting(
@@ -105,7 +106,16 @@ class Settings(BaseSettings):
         None, "Apprise URLs", "where notices go, separated by spaces; none = nowhere"
     )
     notify_min_severity: int = _setting(2, "0 low … 3 critical", "least severity that sends a notice", ge=0, le=3)
-    rollup_batch: int = _setting(500, "buckets", "buckets rolled up in one transaction", ge=1, le=100_000)
+    rollup_batch: int = _setting(
+        500,
+        "device buckets",
+        "5-minute buckets of single devices rolled up in one transaction at most; at least one of a whole kind",
+        ge=1,
+        le=100_000,
+    )
+    worker_metrics_port: int = _setting(
+        0, "port", "port on SIAGA_API_HOST where Prometheus finds the worker's metrics; 0 = nowhere", ge=0, le=65535
+    )
 
     # api
     page_max: int = _setting(10_000, "items", "items in one answer at most; more needs a cursor", ge=1, le=100_000)
@@ -128,6 +138,21 @@ class Settings(BaseSettings):
         except (KeyError, ValueError, OSError):
             raise ValueError(f"unknown time zone {name!r}; use an IANA name such as Asia/Jakarta") from None
         return name
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _any_case(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
+
+    @field_validator("ingest_regions")
+    @classmethod
+    def _known_regions(cls, text: str) -> str:
+        codes = [code.strip() for code in text.split(",") if code.strip()]
+        wrong = [code for code in codes if code != "+" and not re.fullmatch(REGION, code)]
+        if wrong or not codes:
+            found = repr(wrong[0]) if wrong else "an empty list"
+            raise ValueError(f"{found} is no region; use Kemendagri codes such as 12.09, separated by commas, or +")
+        return text
 
     @property
     def zone(self) -> ZoneInfo:

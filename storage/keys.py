@@ -82,3 +82,8 @@ async def start_session(conn: psycopg.AsyncConnection, who: Who, hours: float) -
 
 async def end_session(conn: psycopg.AsyncConnection, session: str) -> None:
     await conn.execute(END_SESSION, (digest(session),))
+
+
+async def forget_expired(conn: psycopg.AsyncConnection) -> int:
+    """Delete sessions and sign-in tokens that are over; how many."""
+    return (await conn.execute(FORGET_EXPIRED)).rowcount

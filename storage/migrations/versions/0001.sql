@@ -125,6 +125,7 @@ CREATE TABLE notice (
     channel       text NOT NULL,
     tries         integer NOT NULL DEFAULT 0,
     sent_at       timestamptz,
+    gave_up       boolean NOT NULL DEFAULT false,
     error         text,
     PRIMARY KEY (transition_id, channel)
 );
@@ -137,7 +138,7 @@ CREATE TABLE rollup_mark (
     bucket     timestamptz NOT NULL,
     device_id  text COLLATE "C"
 );
-CREATE INDEX rollup_mark_kind ON rollup_mark (kind, bucket);
+CREATE INDEX rollup_mark_kind ON rollup_mark (kind, device_id, bucket);
 
 CREATE TABLE api_key (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

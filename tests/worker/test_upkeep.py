@@ -1,0 +1,68 @@
+"""Housekeeping: jobs of workers that are gone are done again, and what is over is deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.storage.world import World
+from worker.upkeep import forget_sessions, prune_jobs, retry_stalled
+
+Make = Callable[..., Any]
+
+JOBS = "SELECT task_name, status::text, attempts FROM procrastinate_jobs ORDER BY task_name"
+ADD_JOB = """
+INSERT INTO procrastinate_jobs (queue_name, task_name, status, worker_id) VALUES ('notices', %s, %s, %s) RETURNING id
+"""
+ADD_WORKER = """
+INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - make_interval(secs => %s)) RETURNING id
+"""
+
+
+async def add_job(world: World, name: str, status: str, worker: int | None = None, started_s: float = 0) -> None:
+    number = await world.one(ADD_JOB, name, status, worker)
+    await world.conn.execute(
+        "INSERT INTO procrastinate_events (job_id, type, at) VALUES (%s, 'started', now() - make_interval(secs => %s))",
+        (number, started_s),
+    )
+
+
+async def test_only_what_nobody_is_at_is_done_again(world: World, worker: Make) -> None:
+    here = await worker()
+    living, killed = await world.one(ADD_WORKER, 1), await world.one(ADD_WORKER, 3600)
+    await add_job(world, "a, under way", "doing", living)
+    await add_job(world, "b, of a killed worker", "doing", killed)
+    await add_job(world, "c, of a worker that is deregistered", "doing")
+    await add_job(world, "d, forgotten by a living worker", "doing", living, started_s=3600)
+    await add_job(world, "e, failed for good", "failed", killed)
+    for _ in range(2):
+        await retry_stalled(here)
+    assert [(name[0], status, tries) for name, status, tries in await world.rows(JOBS)] == [
+        ("a", "doing", 0), ("b", "todo", 1), ("c", "todo", 1), ("d", "todo", 1), ("e", "failed", 0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled", "aborted"])
+async def test_ended_jobs_are_kept_for_a_week(world: World, worker: Make, status: str) -> None:
+    await add_job(world, "new", status)
+    await add_job(world, "old", status)
+    await add_job(world, "waiting", "todo")
+    await world.conn.execute(
+        "UPDATE procrastinate_events SET at = now() - interval '8 days' WHERE job_id IN"
+        " (SELECT id FROM procrastinate_jobs WHERE task_name IN ('old', 'waiting'))"
+    )
+    await prune_jobs(await worker())
+    assert [name for name, _, _ in await world.rows(JOBS)] == ["new", "waiting"]
+
+
+async def test_sessions_that_are_over_are_forgotten(world: World, worker: Make) -> None:
+    for digest, hours in ((b"over", -1), (b"running", 1)):
+        await world.conn.execute(
+            "INSERT INTO session (digest, what, name, role, expires_at)"
+            " VALUES (%s, 'session', 'x', 'viewer', now() + make_interval(hours => %s))",
+            (digest, hours),
+        )
+    await forget_sessions(await worker())
+    assert await world.rows("SELECT digest FROM session") == [(b"running",)]

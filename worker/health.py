@@ -1,0 +1,61 @@
+"""How the worker is, in the words of its row in `part`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from storage.as_json import time_text
+from storage.parts import State
+
+# Live data older than this that is not rolled up: screens show old numbers as new.
+LAG_MAX_S = 60.0
+# One failure may be a restart of the database; the next is a fault.
+FAILURES_MAX = 1
+
+
+@dataclass
+class Health:
+    """What the jobs found out, each in its turn."""
+
+    rolled_up_to: datetime | None = None
+    pending: int = 0
+    _fresh_since: float = field(default_factory=time.monotonic)
+    _failures: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def rolled_up(self, at: datetime, began: float, pending: int) -> None:
+        """All live data up to `at` is in the rollups; `began` is that moment on the monotonic clock."""
+        self.rolled_up_to, self._fresh_since, self.pending = at, began, pending
+
+    def succeeded(self, job: str) -> None:
+        self._failures.pop(job, None)
+
+    def failed(self, job: str, error: str) -> bool:
+        """Remember a failure; True if it is worth a line in the log: another one than the last time."""
+        times, before = self._failures.get(job, (0, ""))
+        self._failures[job] = (times + 1, error)
+        return error != before
+
+    @property
+    def lag_s(self) -> float:
+        """Age of the newest live data that is not rolled up."""
+        return time.monotonic() - self._fresh_since
+
+    @property
+    def state(self) -> State:
+        if self.lag_s > LAG_MAX_S or self._repeated:
+            return "degraded"
+        return "up" if self.rolled_up_to else "starting"
+
+    @property
+    def detail(self) -> str:
+        if self._repeated:
+            return "; ".join(f"{job}: {error}" for job, error in self._repeated.items())
+        if self.rolled_up_to is None:
+            return "nothing rolled up yet"
+        return f"rolled up to {time_text(self.rolled_up_to.replace(microsecond=0))}, {self.pending} marks pending"
+
+    @property
+    def _repeated(self) -> dict[str, str]:
+        return {job: error for job, (times, error) in self._failures.items() if times > FAILURES_MAX}

@@ -1,0 +1,38 @@
+"""Every metric of the worker, for Prometheus at SIAGA_WORKER_METRICS_PORT. Label sets are closed."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from devices.kinds import KINDS
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+
+ROLLED_UP = Counter(
+    "siaga_worker_rollup_rows_total", "Rollup rows written because they changed.", ("kind",), registry=REGISTRY
+)
+ROLLUP_SECONDS = Histogram(
+    "siaga_worker_rollup_seconds",
+    "Time of one round over all kinds.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    registry=REGISTRY,
+)
+ROLLUP_LAG = Gauge("siaga_worker_rollup_lag_seconds", "Age of live data not yet rolled up.", registry=REGISTRY)
+ROLLUP_PENDING = Gauge(
+    "siaga_worker_rollup_pending", "Marks that wait, counted no further than 100,000.", registry=REGISTRY
+)
+NOTICES = Counter(
+    "siaga_worker_notices_total", "Tries to send a notice on a channel, by outcome.", ("outcome",), registry=REGISTRY
+)
+JOBS_RETRIED = Counter(
+    "siaga_worker_jobs_retried_total", "Jobs done again because their worker was gone.", registry=REGISTRY
+)
+JOB_FAILURES = Counter(
+    "siaga_worker_job_failures_total", "Runs of a periodic job that failed.", ("job",), registry=REGISTRY
+)
+
+for _kind in KINDS:
+    ROLLED_UP.labels(_kind)
+for _outcome in ("sent", "failed", "gave_up"):
+    NOTICES.labels(_outcome)

@@ -1,0 +1,64 @@
+"""The periodic jobs: one function and one line here each.
+
+Plain loops, not Procrastinate's cron: a roll-up every two seconds would be four rows and a NOTIFY each time, and what
+was missed while the worker was away needs no catching up. Each job may run in two workers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+import psycopg
+from procrastinate.exceptions import ConnectorException
+
+from runtime.log import get_logger
+from runtime.stop import sleep_until
+from worker import database, metrics
+from worker.context import Context
+from worker.roll_up import roll_up
+from worker.upkeep import forget_sessions, prune_jobs, retry_stalled
+
+log = get_logger(__name__)
+
+HOUR = 3600.0
+
+
+class Job(NamedTuple):
+    """Runs every so many seconds; a job that returns a number says itself when to come again."""
+
+    every_s: float
+    run: Callable[[Context], Awaitable[float | None]]
+
+
+SCHEDULE = (
+    Job(2, roll_up),
+    Job(10, retry_stalled),
+    Job(HOUR, forget_sessions),
+    Job(HOUR, prune_jobs),
+)
+
+
+async def keep(job: Job, here: Context) -> None:
+    """Run a job until asked to stop. What the database refuses is reported, and tried again with growing pauses."""
+    name = job.run.__name__
+    failures = 0
+    metrics.JOB_FAILURES.labels(name)
+    while await database.reached(here):
+        try:
+            rest_s = await job.run(here)
+        except (psycopg.Error, ConnectorException) as error:
+            failures += 1
+            metrics.JOB_FAILURES.labels(name).inc()
+            if here.health.failed(name, text := reason(error)):
+                log.warning("job.failed", job=name, error=text)
+            rest_s = min(0.5 * 2**failures, here.settings.database_retry_max_s)
+        else:
+            failures = 0
+            here.health.succeeded(name)
+        await sleep_until(here.stop, job.every_s if rest_s is None else rest_s)
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what the database said; Procrastinate wraps it."""
+    return (str(error.__cause__ or error).splitlines() or [type(error).__name__])[0]

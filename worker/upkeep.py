@@ -1,0 +1,37 @@
+"""Housekeeping: nothing here is urgent, and doing it twice does no harm."""
+
+from __future__ import annotations
+
+from runtime.log import get_logger
+from storage import keys, outbox
+from worker import metrics
+from worker.context import Context
+
+log = get_logger(__name__)
+
+# Procrastinate's heartbeat comes every 10 s; no notice takes longer than a minute.
+SILENT_S = 30.0
+STUCK_S = 300.0
+KEEP_JOBS_H = 7 * 24
+
+
+async def retry_stalled(here: Context) -> None:
+    """Do again what a killed worker left half done."""
+    async with here.pool.connection() as conn:
+        retried = await outbox.retry_stalled(conn, SILENT_S, STUCK_S)
+    if retried:
+        metrics.JOBS_RETRIED.inc(retried)
+        log.warning("jobs.retried", count=retried)
+
+
+async def forget_sessions(here: Context) -> None:
+    """Delete sessions that are over."""
+    async with here.pool.connection() as conn:
+        await keys.forget_expired(conn)
+
+
+async def prune_jobs(here: Context) -> None:
+    """Delete jobs that ended a week ago. What became of a notice stays in its row."""
+    await here.outbox.job_manager.delete_old_jobs(
+        KEEP_JOBS_H, include_failed=True, include_cancelled=True, include_aborted=True
+    )
