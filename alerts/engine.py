@@ -25,7 +25,10 @@ NEVER = np.iinfo(np.int64).min
 
 
 class Transition(NamedTuple):
-    """One step of an alert's life. Severities are None where there is no level (before raising, after clearing)."""
+    """One step of an alert's life. Severities are None where there is no level (before raising, after clearing).
+
+    peak_severity is the worst since it was raised (or went live), this step included.
+    """
 
     key: Key
     kind: str
@@ -37,6 +40,7 @@ class Transition(NamedTuple):
     event_at: datetime
     value: float | None
     historical: bool
+    peak_severity: int | None = None
 
 
 class Evaluated(NamedTuple):
@@ -75,7 +79,7 @@ class Engine:
         for device, at in evaluated.newest_us.items():
             self.newest_us[device] = at
         for device, at in evaluated.heard_us.items():
-            self.heard_us[device] = at
+            self.heard_us[device] = max(at, self.heard_us[device])
 
 
 def evaluate(engine: Engine, fleet: Fleet, batch: Iterable[Readings]) -> Evaluated:
@@ -151,24 +155,25 @@ def transition(
 ) -> Transition | None:
     """What happened between two states, if anything did."""
     what: What
-    if after.rung > before.rung:
+    if before.historical and not after.historical and after.rung:
+        what = "went_live"  # at whatever level: nobody was told of it before
+    elif after.rung > before.rung:
         what = "worsened" if before.rung else "raised"
     elif after.rung < before.rung:
         what = "eased" if after.rung else "cleared"
-    elif before.historical and not after.historical and after.rung:
-        what = "went_live"
     else:
         return None
     ladder = any(level.siaga for level in rule.level)
     siaga = rule.level[after.rung - 1].siaga if after.rung else 4 if ladder else None
     return Transition(
-        key, kind, what, rule.metric, _severity(rule, before), _severity(rule, after), siaga,
+        key, kind, what, rule.metric, _severity(rule, before.rung), _severity(rule, after.rung), siaga,
         at.astimezone(UTC), value, before.historical if what == "cleared" else after.historical,
+        _severity(rule, before.peak if what == "cleared" else after.peak),
     )  # fmt: skip
 
 
-def _severity(rule: Rule, state: State) -> int | None:
-    return rule.level[state.rung - 1].severity if state.rung else None
+def _severity(rule: Rule, rung: int) -> int | None:
+    return rule.level[rung - 1].severity if rung else None
 
 
 def _remember(readings: Readings, order: npt.NDArray[np.intp], evaluated: Evaluated) -> None:

@@ -5,6 +5,7 @@ Agrees with 16,498 of 16,498 labelled readings of 14 Jakarta gauges (January 202
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,7 @@ def has_ladder(kind: Kind) -> bool:
 
 def siaga(level_m: float | None, attributes: Mapping[str, Any]) -> int | None:
     """4 (normal) to 1 (worst); None without a level or without any bound. A bound that is not known is skipped."""
-    if level_m is None:
+    if level_m is None or math.isnan(level_m):
         return None
     known = [(digit, attributes[name]) for digit, name in BOUNDS if attributes.get(name) is not None]
     if not known:

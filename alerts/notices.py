@@ -17,7 +17,9 @@ def wants_notice(transition: Transition, least_severity: int) -> Why | None:
     if transition.historical:
         return None
     if transition.what == "cleared":
-        return "over" if (transition.from_severity or 0) >= least_severity else None
+        # The worst it has been, not the last: a river comes down rung by rung.
+        worst = max(transition.peak_severity or 0, transition.from_severity or 0)
+        return "over" if worst >= least_severity else None
     if (transition.to_severity or 0) < least_severity:
         return None
     return {"raised": "new", "worsened": "worse", "went_live": "now live"}.get(transition.what)  # type: ignore[return-value]

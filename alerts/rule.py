@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 import tomllib
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from devices.kind import Kind
 from devices.kinds import KINDS
 
 Condition = Literal["above", "below", "lamp_out", "congestion", "stale"]
@@ -32,7 +35,7 @@ class Level(BaseModel):
     It is reached after `samples` good readings in a row that span at least delay_on_s.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     severity: int = Field(ge=0, le=3)
     siaga: int | None = Field(default=None, ge=1, le=4)
@@ -49,7 +52,7 @@ class Rule(BaseModel):
     readings neither raise nor clear. What the other fields mean is said in alerts/conditions.py.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
     kind: str
@@ -70,24 +73,46 @@ class Rule(BaseModel):
         kind = KINDS.get(self.kind)
         if kind is None and self.kind != "*":
             raise ValueError(f"kind {self.kind!r} is unknown; known are {', '.join(sorted(KINDS))} and *")
+        if self.condition in ("above", "below") and self.metric is None:
+            raise ValueError(f"metric: condition {self.condition!r} needs one")
         if kind is not None and self.metric is not None and self.metric not in kind.metrics:
             raise ValueError(f"metric {self.metric!r} is not one of {self.kind}'s: {', '.join(kind.metrics)}")
-        if self.condition in ("above", "below"):
-            if self.metric is None:
-                raise ValueError(f"condition {self.condition!r} needs a metric")
-            if any((rung.bound is None) == (rung.bound_from is None) for rung in self.level):
-                raise ValueError("each level needs either bound or bound_from")
+        needed = {"lamp_out": ("power_w", "voltage_v", "dimming_pct"), "congestion": ("speed_kmh", "occupancy_pct")}
+        for name in (*needed.get(self.condition, ()), *([self.metric] if self.metric else [])):
+            if kind is None or name not in kind.metrics:
+                raise ValueError(f"condition {self.condition!r} needs a kind with {name}, {self.kind!r} has none")
         if [rung.severity for rung in self.level] != sorted({rung.severity for rung in self.level}):
-            raise ValueError("severities of the levels must rise")
+            raise ValueError("level: severities must rise")
+        if self.condition in ("above", "below", "congestion"):
+            self._check_bounds(kind)
+        elif len(self.level) > 1:
+            raise ValueError(f"level: condition {self.condition!r} takes one")
         return self
+
+    def _check_bounds(self, kind: Kind | None) -> None:
+        if any((rung.bound is None) == (rung.bound_from is None) for rung in self.level):
+            raise ValueError("level: each needs either bound or bound_from")
+        known = kind.attributes.model_fields if kind is not None else {}
+        for rung in self.level:
+            if rung.bound_from is not None and rung.bound_from not in known:
+                raise ValueError(f"level: bound_from {rung.bound_from!r} is no attribute of kind {self.kind!r}")
+        # The highest rung reached counts, so a worse rung must lie beyond a better one.
+        bounds = [rung.bound for rung in self.level if rung.bound is not None]
+        beyond = operator.lt if self.condition == "above" else operator.gt
+        if not all(beyond(a, b) for a, b in pairwise(bounds)):
+            raise ValueError(f"level: bounds must {'rise' if self.condition == 'above' else 'fall'} with severity")
 
 
 def parse(text: str, origin: str) -> tuple[Rule, ...]:
     """Rules of a TOML text. Raises RuleError naming the origin, the rule and the field."""
     try:
-        tables = tomllib.loads(text).get("rule", [])
+        given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RuleError(f"{origin}: {error}") from None
+    tables = given.pop("rule", [])
+    if given or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        found = ", ".join(given) or "rule"
+        raise RuleError(f"{origin}: {found}: a rule file holds tables [[rule]] and nothing else")
     rules = []
     for number, table in enumerate(tables, 1):
         try:

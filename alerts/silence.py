@@ -48,7 +48,7 @@ def find_silent(engine: Engine, fleet: Fleet, now: datetime, listening_since: da
         key = Key(rule.id, device.id)
         if key in engine.states:
             continue
-        raised = State(1, (heard_us / 1e6,), (1,), (None,))
+        raised = State(1, (heard_us / 1e6,), (1,), (None,), peak=1)
         found.states[key] = raised
         moved = transition(rule, key, device.kind, State.rest(rule), raised, now.astimezone(UTC), None)
         assert moved is not None

@@ -11,13 +11,15 @@ from alerts.rule import Rule
 @dataclass(frozen=True, slots=True)
 class State:
     """rung is the level in force (0 normal). Per rung: since when and how often in a row it has been reached,
-    and since when it is no longer held. historical: raised by late data and not confirmed live."""
+    and since when it is no longer held. historical: raised by late data and not confirmed live. peak is the worst rung
+    since it was raised, or since it went live."""
 
     rung: int
     on_since: tuple[float | None, ...]
     on_count: tuple[int, ...]
     off_since: tuple[float | None, ...]
     historical: bool = False
+    peak: int = 0
 
     @classmethod
     def rest(cls, rule: Rule) -> State:
@@ -35,6 +37,7 @@ class State:
             "on_count": self.on_count,
             "off_since": self.off_since,
             "historical": self.historical,
+            "peak": self.peak,
         }
 
     @classmethod
@@ -48,13 +51,15 @@ class State:
             tuple(stored["on_count"]),
             tuple(stored["off_since"]),
             stored["historical"],
+            stored.get("peak", stored["rung"]),
         )
 
 
 def step(rule: Rule, state: State, at: float, up: int, hold: int, late: bool) -> State:
     """The state after a reading at `at` that reaches rung `up` and holds rung `hold`.
 
-    A late reading moves the timers but never the rung of a live alert: what is shown live is decided live.
+    A late reading moves the timers but never the rung of a live alert: what is shown live is decided live. What late
+    data raised goes live only as far as a live reading holds it: yesterday's flood must not page today.
     """
     on_since = list(state.on_since)
     on_count = list(state.on_count)
@@ -74,10 +79,14 @@ def step(rule: Rule, state: State, at: float, up: int, hold: int, late: bool) ->
     if late and state.rung > 0 and not state.historical:
         return moved
     rung = _rung(rule, moved, at)
+    if state.historical and not late and rung <= state.rung:
+        rung = min(state.rung, hold)
     historical = late if state.rung == 0 else state.historical and late
+    live_before = state.rung > 0 and not state.historical
+    peak = max(rung, state.peak) if rung and (live_before or historical) else rung
     # Rungs now left hold no silence timers; a later climb starts them anew.
     left = tuple(None if i >= rung else since for i, since in enumerate(moved.off_since))
-    return replace(moved, rung=rung, off_since=left, historical=historical and rung > 0)
+    return replace(moved, rung=rung, off_since=left, historical=historical and rung > 0, peak=peak)
 
 
 def _rung(rule: Rule, state: State, at: float) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from devices.kinds import KINDS
-from devices.topics import DEVICE_ID, REGION
+from devices.topics import is_device_id, is_region
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ class FieldError:
 def check(device: Device) -> Device | list[FieldError]:
     """The device with its attributes in their declared types, or everything that is wrong with it."""
     errors = []
-    if not DEVICE_ID.match(device.id):
+    if not is_device_id(device.id):
         errors.append(FieldError("id", f"{device.id!r}: 1 to 64 letters, digits, _ or -"))
-    if device.region is not None and not REGION.match(device.region):
+    if device.region is not None and not is_region(device.region):
         errors.append(FieldError("region", f"{device.region!r} is no Kemendagri code such as 12.09"))
-    if device.district is not None and not REGION.match(device.district):
+    if device.district is not None and not is_region(device.district):
         errors.append(FieldError("district", f"{device.district!r} is no Kemendagri code such as 12.09.19"))
     if device.name is not None and (len(device.name) > 200 or "\x00" in device.name):
         errors.append(FieldError("name", "longer than 200 characters, or has a NUL"))

@@ -34,6 +34,8 @@ def decode(kind: Kind, payload: bytes) -> Decoded:
     except ValidationError:
         return _one_by_one(kind, payload)
     items = found if isinstance(found, list) else [found]
+    if not items:  # every packet ends as something: an empty array must not vanish
+        return Decoded([], [Bad(payload, "payload: an empty array, at least one reading is needed")], 0)
     return Decoded(items, [], _unknown(kind, items))
 
 

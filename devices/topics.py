@@ -5,14 +5,25 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+# The patterns are also given to pydantic and OpenAPI. In Python ask is_device_id and is_region: `match` would let a
+# line feed pass at the end.
 DEVICE_ID = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
-REGION = re.compile(r"^[0-9]{2}(\.[0-9]{2}){0,2}(\.[0-9]{4})?$")
-_READINGS = re.compile(r"^siaga/v1/([0-9.]{2,13})/([A-Za-z0-9_-]{1,64})/readings$")
+# Province, regency, district, village: 12, 12.09, 12.09.19, 12.09.19.1001.
+REGION = re.compile(r"^[0-9]{2}(\.[0-9]{2}(\.[0-9]{2}(\.[0-9]{4})?)?)?$")
+_READINGS = re.compile(rf"siaga/v1/(?P<region>{REGION.pattern[1:-1]})/(?P<device>{DEVICE_ID.pattern[1:-1]})/readings")
 
 
 class Topic(NamedTuple):
     region: str
     device_id: str
+
+
+def is_device_id(text: str) -> bool:
+    return DEVICE_ID.fullmatch(text) is not None
+
+
+def is_region(text: str) -> bool:
+    return REGION.fullmatch(text) is not None
 
 
 def readings_topic(region: str, device_id: str) -> str:
@@ -32,5 +43,5 @@ def readings_filters(regions: tuple[str, ...]) -> list[str]:
 
 def parse_topic(topic: str) -> Topic | None:
     """Region and device of a readings topic; None when it does not follow the grammar."""
-    match = _READINGS.match(topic)
-    return Topic(*match.groups()) if match else None
+    match = _READINGS.fullmatch(topic)
+    return Topic(match["region"], match["device"]) if match else None

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import signal
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 
 def stop_event() -> asyncio.Event:
     """An event of the running loop, set by the first SIGTERM or SIGINT; a second one ends the process at once."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
-    def asked(number: int) -> None:
+    def asked() -> None:
         stop.set()
-        loop.remove_signal_handler(number)
-        signal.signal(number, signal.SIG_DFL)
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked, number)
+    for number in SIGNALS:
+        loop.add_signal_handler(number, asked)
     return stop
 
 

@@ -15,7 +15,7 @@ import typer
 
 from devices.device import Device
 from devices.fleet_csv import write_csv
-from devices.topics import REGION
+from devices.topics import is_region
 from runtime.log import setup
 from runtime.mqtt_url import Broker, parse_url
 from runtime.settings import SettingError, Settings, load, require
@@ -82,7 +82,7 @@ def simulate(
         seconds = None if for_ is None else parse_duration(for_)
         factor = _speed(speed)
         code = region or settings.region
-        if not REGION.match(code):
+        if not is_region(code):
             raise typer.BadParameter(f"--region {code!r} is no Kemendagri code such as 12.09")
         if fleet_only and fleet_out is None:
             raise typer.BadParameter("--fleet-only needs --fleet-out FILE")

@@ -90,7 +90,7 @@ def _detectors(count: int, seed: int, region: str) -> Iterator[Device]:
 
 
 def _lamps(count: int, seed: int, region: str) -> Iterator[Device]:
-    """Lamps in panels of 40 to 150, each panel with up to four feeders that leave it along streets."""
+    """Lamps in panels of 45 to 165 (few lamps: one panel), each with up to four feeders that leave it along streets."""
     panels = max(1, count // round(min(150, max(45, count / 10)))) if count else 0
     width = max(4, len(str(count)))
     number = 0

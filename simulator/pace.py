@@ -19,6 +19,7 @@ LAMPS_AT_DEMO_PACE = 1_200  # more lamps report less often, down to
 LAMP_SLOWEST_S = 60.0
 # Under this a detector's count is so small that flow per hour says nothing.
 DETECTOR_FASTEST_S = 5.0
+SLOWEST_S = 86_400.0  # the longest period a detector may count over
 GOLDEN = 0.6180339887498949
 
 
@@ -57,7 +58,7 @@ def schedule(kinds: Sequence[str], rate: float | None) -> Schedule:
     seconds = {"streetlight": lamp_s, "water_level": GAUGE_S, "traffic": DETECTOR_S}
     interval = np.array([seconds[kind] for kind in kinds])
     if rate is not None:
-        if rate <= 0:
+        if not 0 < rate < float("inf"):
             raise RateError(f"--rate {rate:g}: must be above 0 messages a second")
         detector = np.array([kind == "traffic" for kind in kinds])
         interval = interval * (1 / interval).sum() / rate
@@ -67,6 +68,8 @@ def schedule(kinds: Sequence[str], rate: float | None) -> Schedule:
             interval[~detector] *= (1 / interval[~detector]).sum() / left
         if interval.min() < 0.001:
             raise RateError(f"--rate {rate:g}: too fast for {len(kinds)} devices, each reports once a ms at most")
+        if interval.max() > SLOWEST_S:
+            raise RateError(f"--rate {rate:g}: too slow for {len(kinds)} devices, each reports once a day at least")
     interval_ms = np.maximum(np.round(interval * 1000), 1).astype(np.int64)
     # Multiples of the golden ratio fall evenly into [0, 1) whatever their number.
     phase_ms = (np.arange(len(kinds)) * GOLDEN % 1 * interval_ms).astype(np.int64)

@@ -53,7 +53,12 @@ async def _posted(client: httpx.AsyncClient, url: str, body: bytes, deadline: fl
             why = f"{type(error).__name__}: {error}".rstrip(": ")
         else:
             if answer.is_success:
-                return dict(answer.json())
+                try:
+                    return dict(answer.json())
+                except (ValueError, TypeError):
+                    raise RegisterError(
+                        f"{url} answered, but not as Siaga's API does. Is SIAGA_API_URL right?"
+                    ) from None
             if answer.status_code != 429 and answer.status_code < 500:
                 raise RegisterError(f"{url} refused the fleet: {_problem(answer)}")
             why = _problem(answer)
@@ -75,7 +80,7 @@ def _problem(answer: httpx.Response) -> str:
             f"row {e.get('row', '?')}, {e.get('field', '?')}: {e.get('message', '')}"
             for e in (problem.get("errors") or [])[:5]
         ]
-    except (ValueError, AttributeError):
+    except (ValueError, TypeError, AttributeError):  # whoever answered, it was not our API
         return f"HTTP {answer.status_code}"
     text = "; ".join(part for part in parts if part)
     if answer.status_code in (401, 403):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from devices.device import Device, check
-from devices.topics import DEVICE_ID
+from devices.topics import is_device_id
 from simulator.replay_map import EPOCHS, MapError, ReplayMap, Source, TextColumn
 
 Cells = dict[str, str]
@@ -125,15 +125,22 @@ def _cells(path: Path, plan: ReplayMap) -> Iterator[tuple[int, Cells | Refused]]
     except OSError as error:
         raise MapError(f"{path}: {error.strerror}") from None
     with file:
-        reader = csv.DictReader(file, delimiter=plan.delimiter, restkey="", restval=None)
+        reader = csv.DictReader(file, delimiter=plan.delimiter)
         header = [name.strip() for name in reader.fieldnames or []]
         reader.fieldnames = header
         missing = sorted(plan.columns - set(header))
         if missing:
             raise MapError(f"{path}: no column {', '.join(missing)}; it has {', '.join(header)}")
-        for row in reader:
-            if "" in row or None in row.values():
-                has = len(header) + len(row.pop("", []) or []) - sum(v is None for v in row.values())
+        while True:
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield reader.line_num, Refused(reader.line_num, f"is no CSV: {error}")
+                continue
+            if None in row or None in row.values():
+                has = len(header) + len(row.pop(None, [])) - sum(v is None for v in row.values())
                 yield reader.line_num, Refused(reader.line_num, f"{has} cells, the header has {len(header)}")
             else:
                 yield reader.line_num, {name: text.strip() for name, text in row.items()}
@@ -143,7 +150,7 @@ def _device_id(name: str, known: dict[str, str], plan: ReplayMap) -> str | None:
     if name in known or plan.device.template is None:
         return known.get(name)
     made = plan.device.template.replace("{slug}", slug(name))
-    return made if slug(name) and DEVICE_ID.match(made) else None
+    return made if slug(name) and is_device_id(made) else None
 
 
 def _time(text: str, form: str, zone: tzinfo) -> datetime:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from devices.kinds import KINDS
-from devices.topics import DEVICE_ID, REGION
+from devices.topics import DEVICE_ID, REGION, is_device_id
 
 EPOCHS = {"epoch_s": 1.0, "epoch_ms": 0.001}
 
@@ -24,7 +24,7 @@ class MapError(Exception):
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DeviceColumn(_Table):
@@ -36,7 +36,7 @@ class DeviceColumn(_Table):
     @field_validator("template")
     @classmethod
     def _one_place(cls, template: str | None) -> str | None:
-        if template is not None and not DEVICE_ID.match(template.replace("{slug}", "x")):
+        if template is not None and not is_device_id(template.replace("{slug}", "x")):
             raise ValueError("may hold letters, digits, _, - and {slug}")
         return template
 

@@ -100,9 +100,10 @@ class Rivers:
             here = reach == i
             if here.any():
                 lat, lon = SITES[key].lat, SITES[key].lon
-                before, after = (cumulative_mm(falling, lat, lon, t[here]) for t in (since, until))
-                out[here] = tipped_mm(before, after)
-        return out
+                for storm in falling:  # each fills the bucket anew, so that how time is cut cannot shift its tips
+                    before, after = (cumulative_mm([storm], lat, lon, t[here]) for t in (since, until))
+                    out[here] += tipped_mm(before, after)
+        return np.round(out, 1)
 
     def _storms(self, since: float, until: float) -> list[Storm]:
         found = storms(self._seed, int((since + WIB_S) // DAY_S) - 1, int((until + WIB_S) // DAY_S))

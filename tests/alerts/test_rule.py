@@ -1,0 +1,170 @@
+"""Rules are data: the shipped file is sound, and a wrong file is refused by naming rule and field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from alerts.conditions import CONDITIONS
+from alerts.rule import RuleError, parse, rules_of, shipped
+from devices.kinds import KINDS
+
+GOOD = """
+[[rule]]
+id = "hot"
+kind = "streetlight"
+condition = "above"
+metric = "temperature_c"
+hysteresis = 5
+delay_off_s = 60
+level = [{ severity = 1, bound = 80, samples = 2 }, { severity = 2, bound = 95 }]
+"""
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(RuleError) as caught:
+        parse(text, "own.toml")
+    message = str(caught.value)
+    assert message.startswith("own.toml: ")
+    return message
+
+
+class TestShipped:
+    def test_watches_all_kinds(self) -> None:
+        watched = {kind: {rule.id for rule in rules_of(shipped(), kind)} for kind in KINDS}
+        assert watched == {
+            "water_level": {"siaga", "stale"},
+            "streetlight": {"voltage_low", "voltage_high", "lamp_out", "stale"},
+            "traffic": {"congestion", "stale"},
+        }
+
+    def test_the_siaga_ladder_is_that_of_the_design(self) -> None:
+        (ladder,) = [rule for rule in shipped() if rule.id == "siaga"]
+        assert [(lv.siaga, lv.severity, lv.bound_from, lv.samples, lv.delay_on_s) for lv in ladder.level] == [
+            (3, 1, "siaga_3_m", 2, 0),
+            (2, 2, "siaga_2_m", 1, 0),
+            (1, 3, "siaga_1_m", 1, 0),
+        ]
+        assert (ladder.hysteresis, ladder.delay_off_s) == (0.10, 1800)
+
+    def test_every_condition_exists(self) -> None:
+        assert {rule.condition for rule in shipped()} <= CONDITIONS.keys()
+
+
+class TestGood:
+    def test_a_rule_of_ones_own(self) -> None:
+        (rule,) = parse(GOOD, "own.toml")
+        assert (rule.id, rule.kind, rule.metric, len(rule.level)) == ("hot", "streetlight", "temperature_c", 2)
+        assert [level.bound for level in rule.level] == [80, 95]
+
+    def test_an_empty_file_has_no_rules(self) -> None:
+        assert parse("", "own.toml") == ()
+        assert parse("# nothing yet\n", "own.toml") == ()
+
+    def test_a_kinds_rule_goes_before_the_general_one(self) -> None:
+        stale = '[[rule]]\nid = "{}"\nkind = "{}"\ncondition = "stale"\nlevel = [{{severity = 0}}]\n'
+        texts = [("stale", "*"), ("stale", "traffic"), ("gone", "*")]
+        rules = parse("".join(stale.format(*text) for text in texts), "own.toml")
+        assert [(r.id, r.kind) for r in rules_of(rules, "traffic")] == [("stale", "traffic"), ("gone", "*")]
+        assert [(r.id, r.kind) for r in rules_of(rules, "water_level")] == [("stale", "*"), ("gone", "*")]
+
+
+def changed(before: str, after: str) -> str:
+    assert before in GOOD
+    return GOOD.replace(before, after)
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("before", "after", "told"),
+        [
+            ('id = "hot"', "", ["rule 1", "id"]),
+            ('id = "hot"', 'id = "Hot!"', ["'Hot!'", "id"]),
+            ('kind = "streetlight"', 'kind = "lamp"', ["'hot'", "'lamp'", "streetlight, traffic, water_level"]),
+            ('kind = "streetlight"', "", ["'hot'", "kind"]),
+            ('condition = "above"', 'condition = "over"', ["'hot'", "condition", "'above'"]),
+            ('metric = "temperature_c"', 'metric = "heat"', ["'hot'", "'heat'", "temperature_c"]),
+            ('metric = "temperature_c"', "", ["'hot'", "metric"]),
+            ("hysteresis = 5", "hysteresis = -5", ["'hot'", "hysteresis", "0"]),
+            ("hysteresis = 5", 'hysteresis = "big"', ["'hot'", "hysteresis"]),
+            ("hysteresis = 5", "hysteresis = nan", ["'hot'", "hysteresis", "finite"]),
+            ("hysteresis = 5", "hysterisis = 5", ["'hot'", "hysterisis"]),
+            ("delay_off_s = 60", "delay_off_s = 604801", ["'hot'", "delay_off_s", "604800"]),
+            ("samples = 2", "samples = 0", ["'hot'", "level.0.samples", "1"]),
+            ("samples = 2", "delay_on_s = 86401", ["'hot'", "level.0.delay_on_s", "86400"]),
+            ("severity = 2", "severity = 4", ["'hot'", "level.1.severity", "3"]),
+            ("severity = 2", "severity = 1", ["'hot'", "level", "severities must rise"]),
+            ("severity = 2", "severity = 0", ["'hot'", "level", "severities must rise"]),
+            ("severity = 2", "severity = 2, siaga = 5", ["'hot'", "level.1.siaga", "4"]),
+            (", bound = 95", "", ["'hot'", "level", "either bound or bound_from"]),
+            (", bound = 95", ', bound = 95, bound_from = "nominal_w"', ["'hot'", "either bound or bound_from"]),
+            (", bound = 95", ', bound_from = "siaga_1_m"', ["'hot'", "'siaga_1_m'", "streetlight"]),
+            ("bound = 95", "bound = inf", ["'hot'", "level.1.bound", "finite"]),
+            ("bound = 95", "bound = 80", ["'hot'", "level", "rise"]),
+            ("bound = 95", "bound = 70", ["'hot'", "level", "rise"]),
+        ],
+    )  # fmt: skip
+    def test_a_wrong_field_is_named_with_its_rule(self, before: str, after: str, told: list[str]) -> None:
+        message = refusal(changed(before, after))
+        for words in told:
+            assert words in message
+
+    def test_falling_conditions_want_falling_bounds(self) -> None:
+        assert "fall" in refusal(changed('"above"', '"below"'))
+
+    def test_more_than_three_levels(self) -> None:
+        levels = ", ".join(f"{{ severity = {n}, bound = {n} }}" for n in range(4))
+        text = f'[[rule]]\nid = "x"\nkind = "traffic"\ncondition = "above"\nmetric = "count"\nlevel = [{levels}]'
+        assert "level" in refusal(text)
+        assert "level" in refusal(text.split("level")[0] + "level = []")
+
+    @pytest.mark.parametrize(
+        ("condition", "kind", "told"),
+        [
+            ("lamp_out", "water_level", "power_w"),
+            ("congestion", "streetlight", "speed_kmh"),
+            ("congestion", "*", "speed_kmh"),
+            ("lamp_out", "*", "power_w"),
+        ],
+    )
+    def test_a_condition_on_a_kind_without_its_metrics(self, condition: str, kind: str, told: str) -> None:
+        """Found by ingest it would be a KeyError in the middle of a batch."""
+        text = f'[[rule]]\nid = "x"\nkind = "{kind}"\ncondition = "{condition}"\nlevel = [{{severity = 0, bound = 1}}]'
+        message = refusal(text)
+        assert "'x'" in message
+        assert told in message
+
+    def test_a_metric_for_all_kinds(self) -> None:
+        assert "'hot'" in refusal(changed('kind = "streetlight"', 'kind = "*"'))
+
+    def test_congestion_without_a_bound_would_never_raise(self) -> None:
+        text = '[[rule]]\nid = "x"\nkind = "traffic"\ncondition = "congestion"\nlevel = [{severity = 0}]'
+        assert "bound" in refusal(text)
+
+    @pytest.mark.parametrize(("condition", "kind"), [("stale", "*"), ("lamp_out", "streetlight")])
+    def test_conditions_that_know_one_rung_take_one_level(self, condition: str, kind: str) -> None:
+        levels = "{severity = 0}, {severity = 1}"
+        message = refusal(f'[[rule]]\nid = "x"\nkind = "{kind}"\ncondition = "{condition}"\nlevel = [{levels}]')
+        assert "'x'" in message
+        assert "level" in message
+
+    def test_the_same_rule_twice_for_a_kind(self) -> None:
+        message = refusal(GOOD + GOOD)
+        assert "'hot'" in message
+        assert "twice" in message
+
+    @pytest.mark.parametrize("text", ["[[rule]", "rule = [", "id == 1", "\x00"])
+    def test_no_toml(self, text: str) -> None:
+        refusal(text)
+
+    @pytest.mark.parametrize(
+        "text", ['[[rules]]\nid = "hot"', "rule = 5", "[rule]\nid = 1", "rule = [1]", "note = 1", 'rule = "x"']
+    )
+    def test_a_file_that_would_be_read_as_having_no_rules(self, text: str) -> None:
+        assert "[[rule]]" in refusal(text)
+
+
+@pytest.mark.parametrize("condition", ["above", "below", "lamp_out", "congestion", "stale"])
+def test_the_documented_conditions_are_there(condition: Any) -> None:
+    assert condition in CONDITIONS

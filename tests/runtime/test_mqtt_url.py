@@ -1,0 +1,45 @@
+"""The broker's address: what is read from it, and that no refusal shows a password."""
+
+from __future__ import annotations
+
+import pytest
+
+from runtime.mqtt_url import Broker, parse_url
+
+
+@pytest.mark.parametrize(
+    ("url", "broker"),
+    [
+        ("mqtt://broker", Broker("broker", 1883, None, None, False)),
+        ("mqtts://broker", Broker("broker", 8883, None, None, True)),
+        ("mqtt://broker:1884", Broker("broker", 1884, None, None, False)),
+        ("mqtts://user:word@broker.example:8884/", Broker("broker.example", 8884, "user", "word", True)),
+        ("mqtt://user@127.0.0.1", Broker("127.0.0.1", 1883, "user", None, False)),
+        ("mqtt://[::1]:1885", Broker("::1", 1885, None, None, False)),
+        ("mqtt://a%40b:p%2Fw%3A%23@h", Broker("h", 1883, "a@b", "p/w:#", False)),
+        ("MQTT://h", Broker("h", 1883, None, None, False)),
+    ],
+)
+def test_addresses(url: str, broker: Broker) -> None:
+    assert parse_url(url) == broker
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "broker", "broker:1883", "http://broker", "tcp://broker", "ws://broker", "mqtt://", "mqtt://:1883",
+        "mqtt:///x", "mqtt://broker:port", "mqtt://broker:65536", "mqtt://broker:0", "mqtt://broker:-1",
+        "mqtt://[::1", "mqtt:broker", "//broker",
+    ],
+)  # fmt: skip
+def test_a_wrong_address_is_refused_by_the_settings_name(url: str) -> None:
+    with pytest.raises(ValueError, match="SIAGA_MQTT_URL"):
+        parse_url(url)
+
+
+@pytest.mark.parametrize("word", ["rah/asia", "rah#asia", "rah?asia", "[rahasia"])
+def test_a_password_that_should_have_been_escaped_is_not_shown(word: str) -> None:
+    with pytest.raises(ValueError, match="SIAGA_MQTT_URL") as caught:
+        parse_url(f"mqtt://user:{word}@broker:1883")
+    assert "rah" not in str(caught.value)
+    assert "asia" not in str(caught.value)

@@ -1,0 +1,251 @@
+"""Rivers, rain and tide: waves travel downstream, later and lower; the mouth breathes twice a day."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from devices.kinds import KINDS
+from simulator import rain, tide
+from simulator.fleet import make_fleet
+from simulator.gauges import DEAD_ZONE_M, gauges_of, measure
+from simulator.rivers import INDEX, REACHES, SITES, Rivers, nakayasu
+from tests.simulator.field import DAY_S, HOUR_S, grid, wib
+
+LEVEL = KINDS["water_level"].metrics["level_m"]
+STEP_S = 300.0
+
+
+@pytest.fixture(scope="module")
+def flood() -> dict[str, np.ndarray]:
+    """All levels from 6 h before to 30 h after the start of a run with its opening storm."""
+    return levels(Rivers(1, wib(20)), wib(14) + np.arange(0, 36 * HOUR_S, STEP_S))
+
+
+def levels(rivers: Rivers, t: np.ndarray) -> dict[str, np.ndarray]:
+    row, times = grid(len(REACHES), t)
+    return dict(zip(REACHES, rivers.level(row, times).reshape(len(REACHES), -1), strict=True))
+
+
+def rise(series: np.ndarray) -> float:
+    return float(series.max() - series[0])
+
+
+class TestFlood:
+    @pytest.mark.parametrize(
+        ("upper", "lower", "least_h", "most_h"),
+        [("buntu-pane", "kisaran-barat", 2, 4), ("bandar-pulau", "pulau-rakyat", 3, 7)],
+    )
+    def test_comes_downstream_later_and_lower(
+        self, flood: dict[str, np.ndarray], upper: str, lower: str, least_h: float, most_h: float
+    ) -> None:
+        lag_h = (flood[lower].argmax() - flood[upper].argmax()) * STEP_S / HOUR_S
+        assert least_h <= lag_h <= most_h
+        if upper == "buntu-pane":
+            assert 0.6 < rise(flood[lower]) / rise(flood[upper]) < 1
+
+    def test_rises_faster_than_it_falls(self, flood: dict[str, np.ndarray]) -> None:
+        series = flood["buntu-pane"]
+        peak, half = int(series.argmax()), series[0] + rise(series) / 2
+        up = peak - np.flatnonzero(series[:peak] < half)[-1]
+        down = np.flatnonzero(series[peak:] < half)[0]
+        assert down > 1.5 * up
+
+    def test_rises_as_fast_as_real_ones(self, flood: dict[str, np.ndarray]) -> None:
+        fastest = max(np.diff(flood[key]).max() * HOUR_S / STEP_S for key in ("buntu-pane", "kisaran-barat"))
+        assert 0.3 <= fastest <= 1.7
+
+    def test_reaches_siaga_2_upstream_40_s_after_the_start(self) -> None:
+        start = wib(20)
+        at = start + np.array([0.0, 39.0, 41.0, 600.0])
+        series = Rivers(1, start).level(np.full(4, INDEX["buntu-pane"]), at)
+        bound = SITES["buntu-pane"].bounds[1]
+        assert SITES["buntu-pane"].bounds[0] < series[1] < bound < series[2]
+        assert series[3] > series[2], "and goes on rising"
+
+    def test_is_over_in_two_days(self, flood: dict[str, np.ndarray]) -> None:
+        later = Rivers(1, wib(20)).level(np.array([INDEX["buntu-pane"]]), np.array([wib(20, 2)]))[0]
+        assert later < SITES["buntu-pane"].bounds[0]
+        assert later < flood["buntu-pane"].max() - 1.5
+
+
+class TestLevels:
+    @pytest.mark.parametrize("seed", [1, 2, 3])
+    def test_stay_in_the_hard_range_and_change(self, seed: int) -> None:
+        found = levels(Rivers(seed, wib(0), opening=False), wib(0) + np.arange(0, 20 * DAY_S, 1800.0))
+        for key, series in found.items():
+            assert series.min() > LEVEL.low, key
+            assert series.max() < LEVEL.high - 5, key
+            assert np.ptp(series) > 0.1, key
+
+    def test_have_no_step_from_one_day_to_the_next(self) -> None:
+        """Days are computed apart; at UTC midnight they must meet."""
+        rivers = Rivers(1, wib(0), opening=False)
+        midnights = np.arange(10) * DAY_S + np.ceil(wib(0) / DAY_S) * DAY_S
+        found = levels(rivers, np.ravel(np.column_stack([midnights - 0.5, midnights])))
+        for key, series in found.items():
+            assert np.abs(np.diff(series.reshape(-1, 2), axis=1)).max() < 0.005, key
+
+    def test_do_not_depend_on_what_was_asked_before(self) -> None:
+        t = wib(0) + np.arange(0, 8 * DAY_S, 3600.0)
+        rivers = Rivers(1, wib(0))
+        forward = levels(rivers, t)
+        rivers.level(np.array([0]), np.array([wib(0, -5)]))
+        backward = [levels(rivers, day)["kisaran-barat"] for day in np.split(t, 8)[::-1]]
+        np.testing.assert_array_equal(np.concatenate(backward[::-1]), forward["kisaran-barat"])
+
+    def test_are_the_same_for_the_same_seed_and_differ_for_another(self) -> None:
+        t = wib(0) + np.arange(0, 10 * DAY_S, 7200.0)
+        one, same, other = (levels(Rivers(seed, wib(0), opening=False), t)["buntu-pane"] for seed in (1, 1, 2))
+        np.testing.assert_array_equal(one, same)
+        assert np.abs(one - other).max() > 0.1
+
+
+class TestUnitHydrograph:
+    @pytest.mark.parametrize(("area_km2", "length_km"), [(500, 60), (150, 28), (44.62, 15.26), (150, 10)])
+    def test_keeps_the_volume(self, area_km2: float, length_km: float) -> None:
+        hours = np.arange(0, 400, 0.02)
+        volume = nakayasu(area_km2, length_km, hours).sum() * 0.02 * HOUR_S
+        assert volume == pytest.approx(area_km2 * 1000, rel=0.03)
+
+    def test_peaks_when_and_as_high_as_the_method_says(self) -> None:
+        """Temon: Tg 1.285 h; with Tr 0.75 Tg, Tp = 1.6 Tg; T03 = 2.6 Tg; Qp = A / (3.6 (0.3 Tp + T03))."""
+        hours = np.arange(0, 40, 0.001)
+        flow = nakayasu(44.62, 15.26, hours)
+        assert hours[flow.argmax()] == pytest.approx(1.6 * 1.285, rel=0.01)
+        assert flow.max() == pytest.approx(44.62 / (3.6 * (0.3 * 1.6 * 1.285 + 2.6 * 1.285)), rel=0.01)
+
+    def test_is_a_single_smooth_wave(self) -> None:
+        flow = nakayasu(500, 60, np.arange(0, 100, 0.05))
+        peak = int(flow.argmax())
+        assert flow[0] == 0
+        assert (np.diff(flow[: peak + 1]) >= 0).all()
+        assert (np.diff(flow[peak:]) <= 1e-9).all()
+        assert np.abs(np.diff(flow)).max() < 0.03 * flow.max()
+
+
+class TestTide:
+    T = wib(0) + np.arange(0, 60 * DAY_S, 600.0)
+
+    def test_is_semidiurnal(self) -> None:
+        z = tide.at_mouth(self.T)
+        highs = ((z[1:-1] > z[:-2]) & (z[1:-1] >= z[2:])).sum() / 60
+        assert highs == pytest.approx(24 / 12.42, abs=0.05)
+        spectrum = np.abs(np.fft.rfft(z - z.mean()))
+        assert 60 * 24 / spectrum.argmax() == pytest.approx(12.42, abs=0.1)
+
+    def test_has_springs_and_neaps(self) -> None:
+        """Bagan Asahan: 1.1 m at neap, 3.9 m at spring; the smaller constituents add a little."""
+        z = tide.at_mouth(self.T)
+        ranges = [np.ptp(z[i : i + 75]) for i in range(0, len(z) - 75, 75)]  # 12.5 h
+        assert 0.7 < min(ranges) < 1.6
+        assert 3.5 < max(ranges) < 4.8
+
+    def test_is_there_at_the_gauge_of_the_mouth(self) -> None:
+        t = wib(0) + np.arange(0, 2 * DAY_S, 600.0)
+        found = levels(Rivers(1, wib(0), opening=False), t)["bagan-asahan"]
+        assert np.corrcoef(found, tide.at_mouth(t))[0, 1] > 0.98
+
+    def test_fades_and_lags_upstream(self) -> None:
+        nothing = np.zeros_like(self.T)
+        near, far = (tide.upstream(self.T, km, nothing, 500.0) for km in (10, 25))
+        assert np.ptp(near) > np.ptp(far) > 0
+        assert np.ptp(far) / np.ptp(near) == pytest.approx(np.exp(-1), abs=0.02)
+        lag = tide.upstream(self.T, 20, nothing, 500.0) / np.exp(-20 / 15)
+        np.testing.assert_allclose(lag, tide.at_mouth(self.T - HOUR_S), atol=1e-9)
+
+    def test_is_damped_by_a_flood(self) -> None:
+        calm, flood = (tide.upstream(self.T, 10, np.full_like(self.T, q), 500.0) for q in (0.0, 500.0))
+        np.testing.assert_allclose(flood, calm / 2)
+
+
+class TestRain:
+    DAYS = (20_780, 20_780 + 400)
+    STORMS = rain.storms(1, *DAYS)
+
+    def test_falls_on_about_two_evenings_of_three(self) -> None:
+        assert len(self.STORMS) / 400 == pytest.approx(rain.CHANCE, abs=0.08)
+
+    def test_is_as_deep_as_storms_here(self) -> None:
+        depth = np.array([storm.depth_mm for storm in self.STORMS])
+        assert depth.mean() == pytest.approx(rain.DEPTH_MEAN_MM, rel=0.25)
+        assert depth.max() <= rain.DEPTH_MAX_MM
+
+    def test_begins_in_the_evening_and_lasts_2_to_7_h(self) -> None:
+        for storm in self.STORMS:
+            hour = (storm.begin + rain.WIB_S) % DAY_S / HOUR_S
+            assert 15 <= hour < 24
+            assert 2 <= storm.duration_s / HOUR_S <= 7
+            assert 0.2 <= storm.runoff <= 0.7
+
+    def test_storms_do_not_depend_on_the_days_asked_for(self) -> None:
+        some = rain.storms(1, self.DAYS[0] + 100, self.DAYS[0] + 120)
+        assert some
+        assert set(some) <= set(self.STORMS)
+
+    def test_falls_whole_and_hardest_at_a_third(self) -> None:
+        storm = self.STORMS[0]
+        t = storm.begin + np.linspace(-0.5, 1.5, 2001) * storm.duration_s
+        share = rain.fallen(storm, t)
+        assert (share[0], share[-1]) == (0, 1)
+        assert (np.diff(share) >= 0).all()
+        hardest = (t[np.diff(share).argmax()] - storm.begin) / storm.duration_s
+        assert hardest == pytest.approx(0.38, abs=0.02)
+
+    def test_a_tipping_bucket_counts_whole_tips_and_loses_none(self) -> None:
+        depth = np.cumsum(np.full(200, 0.07))
+        tips = rain.tipped_mm(depth[:-1], depth[1:])
+        assert set(np.round(tips / rain.BUCKET_MM, 6)) <= {0, 1}
+        assert tips.sum() == pytest.approx(depth[-1] - depth[0], abs=rain.BUCKET_MM)
+
+    def test_the_gauges_count_what_falls(self) -> None:
+        rivers = Rivers(1, wib(0), opening=False)
+        t = wib(0) + np.arange(0, 12 * DAY_S, 600.0)
+        counted = rivers.rain_mm(np.full(len(t), INDEX["bandar-pulau"]), t - 600, t).sum()
+        site = SITES["bandar-pulau"]
+        day = int((wib(0) + rain.WIB_S) // DAY_S)
+        falling = rain.storms(1, day - 2, day + 13)
+        depth = np.ptp(rain.cumulative_mm(falling, site.lat, site.lon, np.array([t[0] - 600, t[-1]])))
+        assert depth > 20
+        assert depth - rain.BUCKET_MM * len(falling) <= counted <= depth
+
+    def test_is_counted_by_the_gauges(self) -> None:
+        rivers = Rivers(1, wib(20))
+        t = wib(14) + np.arange(0, DAY_S, 600.0)
+        row, times = grid(len(REACHES), t)
+        mm = rivers.rain_mm(row, times - 600, times)
+        assert mm.min() == 0
+        assert 20 < mm.reshape(len(REACHES), -1).sum(axis=1).max() < 100
+
+
+class TestGauges:
+    DEVICES = tuple(device for device in make_fleet(200, 1) if device.kind == "water_level")
+
+    def test_distance_and_level_tell_of_the_same_river(self) -> None:
+        rivers = Rivers(1, wib(20))
+        fitted = gauges_of(self.DEVICES, 1, rivers)
+        row, t = grid(len(self.DEVICES), wib(20) + np.arange(0, 3 * HOUR_S, 60.0))
+        found = measure(fitted, row, t, np.full(len(t), 60.0))
+        level = np.where(np.isnan(found["level_m"]), fitted.sensor_m[row] - found["distance_m"], found["level_m"])
+        truth = rivers.level(fitted.reach[row], t)
+        assert np.abs(level - truth).max() < 0.06
+        noise = (level - truth).reshape(len(self.DEVICES), -1).std(axis=1)
+        assert noise.min() > 0.001, "a flat line would be a broken sensor"
+
+    def test_the_water_never_reaches_the_radar(self) -> None:
+        """Above the dead zone a radar says its shortest distance, as real ones do."""
+        rivers = Rivers(1, wib(20))
+        fitted = gauges_of(self.DEVICES, 1, rivers)
+        low = np.full_like(fitted.sensor_m, 0.5)
+        drowned = type(fitted)(fitted.seed, fitted.key, fitted.reach, low, rivers)
+        row, t = grid(len(self.DEVICES), np.array([wib(22)]))
+        assert (measure(drowned, row, t, np.full(len(t), 60.0))["distance_m"] >= DEAD_ZONE_M).all()
+
+    def test_batteries_charge_by_day(self) -> None:
+        fitted = gauges_of(self.DEVICES, 1, Rivers(1, wib(20)))
+        row, t = grid(len(self.DEVICES), wib(0) + np.arange(0, DAY_S, 900.0))
+        volts = measure(fitted, row, t, np.full(len(t), 60.0))["battery_v"].reshape(len(self.DEVICES), -1)
+        hour = np.arange(0, 24, 0.25)
+        assert 3.5 < volts.min() < volts.max() < 4.3
+        assert ((hour[volts.argmax(axis=1)] > 12) & (hour[volts.argmax(axis=1)] < 17)).all()
+        assert (np.abs(np.diff(volts, axis=1)) < 0.06).all()
