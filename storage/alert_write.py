@@ -26,11 +26,11 @@ ON CONFLICT (rule, device_id) WHERE open DO UPDATE SET
     historical = a.historical AND excluded.historical, version = a.version + 1
 RETURNING id
 """
-# Worse needs a person again: acknowledged becomes unacknowledged. Better does not.
+# Worse, or live after all, needs a person again: acknowledged becomes unacknowledged. Better does not.
 MOVE = """
 UPDATE alert SET severity = %(severity)s, peak_severity = greatest(peak_severity, %(severity)s), siaga = %(siaga)s,
-    value = %(value)s, acked = acked AND NOT %(worse)s, worsened = (worsened OR %(worse)s) AND %(severity)s >= severity,
-    historical = historical AND %(historical)s, version = version + 1
+    value = %(value)s, acked = acked AND NOT %(worse)s, historical = historical AND %(historical)s,
+    worsened = %(severity)s > severity OR (worsened AND %(severity)s = severity), version = version + 1
 WHERE rule = %(rule)s AND device_id = %(device_id)s AND open
 RETURNING id
 """

@@ -16,11 +16,16 @@ WEEK = timedelta(days=7)
 # A Monday, as PostgreSQL's date_trunc('week') and people have it.
 _ORIGIN = datetime(2000, 1, 3, tzinfo=UTC)
 
-TIMESCALE_OFFERED = """
-SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
-   AND current_setting('shared_preload_libraries') LIKE '%timescaledb%'
+# Readings kept in native partitions stay there, even where the server has learnt TimescaleDB since.
+PARTITIONED = """
+EXISTS (SELECT FROM pg_class WHERE relkind = 'p' AND relname LIKE 'reading\\_%' AND pg_table_is_visible(oid))
 """
-TIMESCALE_THERE = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')"
+# Loaded, and not only installed: its loader defines this setting. shared_preload_libraries itself only superusers see.
+TIMESCALE_OFFERED = f"""
+SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
+   AND current_setting('timescaledb.disable_load', true) IS NOT NULL AND NOT {PARTITIONED}
+"""
+TIMESCALE_THERE = f"SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') AND NOT {PARTITIONED}"
 LICENSE = "SELECT current_setting('timescaledb.license', true)"
 # The week of a partition is locked by its name: of two writers that need it, the second finds it made.
 LOCK_NAME = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"

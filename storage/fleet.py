@@ -17,8 +17,8 @@ COLUMNS = "id, kind, name, region, district, lat, lon, attributes"
 # xmax = 0 tells an inserted row from an updated one.
 IMPORT = """
 INSERT INTO device AS d (id, kind, name, region, district, lat, lon, attributes, changed_at)
-SELECT *, clock_timestamp() FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::float8[], %s::float8[],
-                     %s::jsonb[])
+SELECT *, clock_timestamp()
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::float8[], %s::float8[], %s::jsonb[])
 ON CONFLICT (id) DO UPDATE SET
     kind = excluded.kind, name = excluded.name, region = excluded.region, district = excluded.district,
     lat = excluded.lat, lon = excluded.lon, attributes = excluded.attributes, changed_at = clock_timestamp()

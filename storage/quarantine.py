@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, date
 from typing import Any, NamedTuple
 
 import psycopg
@@ -13,9 +13,14 @@ import psycopg
 from devices.batch import Quarantined
 from storage.ledger import Ledger
 
-KEPT_TODAY = (
-    "SELECT device_id, count(*) FROM quarantine WHERE device_id = ANY (%s) AND day = ANY (%s) GROUP BY device_id"
-)
+KNOWN = """
+SELECT device_id, reason, digest FROM quarantine JOIN unnest(%s::text[], %s::text[], %s::bytea[])
+    AS t(device_id, reason, digest) USING (device_id, reason, digest)
+"""
+KEPT = """
+SELECT device_id, day, count(*) FROM quarantine
+WHERE device_id = ANY (%s) AND day = ANY (%s) AND payload IS NOT NULL GROUP BY device_id, day
+"""
 ADD = """
 INSERT INTO quarantine AS q (reason, fingerprint, device_id, topic, digest, payload, detail, skew_s, day,
                              first_seen, last_seen, count)
@@ -29,13 +34,16 @@ RETURNING device_id, reason, digest, xmax = 0
 """
 
 
+Key = tuple[str, str, bytes]
+
+
 class _Row(NamedTuple):
     entry: Quarantined
     digest: bytes
     payload: bytes | None
 
     @property
-    def key(self) -> tuple[str, str, bytes]:
+    def key(self) -> Key:
         return (self.entry.device_id, self.entry.reason, self.digest)
 
 
@@ -51,22 +59,22 @@ async def write_quarantine(
     """Keep entries, at most `cap` payloads per device and day. What was kept before counts as a duplicate."""
     if not entries:
         return
-    rows: dict[tuple[str, str, bytes], _Row] = {}
-    counts: dict[tuple[str, str, bytes], int] = {}
+    rows: dict[Key, _Row] = {}
+    counts: dict[Key, int] = {}
     for row in await _capped(conn, entries, cap):
         rows.setdefault(row.key, row)
         counts[row.key] = counts.get(row.key, 0) + 1
-    kept = list(rows.values())
+    kept = [rows[key] for key in sorted(rows)]  # two processes that share a line cannot deadlock
     columns: list[list[Any]] = [
         [row.entry.reason for row in kept],
         [fingerprint(row.entry) for row in kept],
         [row.entry.device_id for row in kept],
-        [row.entry.topic for row in kept],
+        [_text(row.entry.topic) for row in kept],
         [row.digest for row in kept],
         [row.payload for row in kept],
-        [row.entry.detail for row in kept],
+        [_text(row.entry.detail) for row in kept],
         [row.entry.skew_s for row in kept],
-        [row.entry.received_at.astimezone(UTC).date() for row in kept],
+        [_day(row.entry) for row in kept],
         [row.entry.received_at for row in kept],
         [counts[row.key] for row in kept],
     ]
@@ -80,18 +88,30 @@ async def write_quarantine(
 
 
 async def _capped(conn: psycopg.AsyncConnection[Any], entries: Sequence[Quarantined], cap: int) -> list[_Row]:
-    days = {entry.received_at.astimezone(UTC).date() for entry in entries}
-    devices = {entry.device_id for entry in entries}
-    cursor = await conn.execute(KEPT_TODAY, (list(devices), list(days)))
-    kept: dict[str, int] = dict(await cursor.fetchall())
+    """Rows for entries; those past the cap lose their payload. One that is kept already costs nothing of the cap."""
+    whole = [_Row(e, hashlib.sha256(e.topic.encode() + b"\n" + e.payload).digest(), e.payload) for e in entries]
+    columns = [[row.key[i] for row in whole] for i in range(3)]
+    known = set(await (await conn.execute(KNOWN, columns)).fetchall())
+    devices, days = {entry.device_id for entry in entries}, {_day(entry) for entry in entries}
+    cursor = await conn.execute(KEPT, (list(devices), list(days)))
+    kept = {(device_id, day): int(number) for device_id, day, number in await cursor.fetchall()}
     rows = []
-    for entry in entries:
-        kept[entry.device_id] = kept.get(entry.device_id, 0) + 1
-        if kept[entry.device_id] <= cap:
-            rows.append(
-                _Row(entry, hashlib.sha256(entry.topic.encode() + b"\n" + entry.payload).digest(), entry.payload)
-            )
-        else:
-            day = entry.received_at.astimezone(UTC).date()
-            rows.append(_Row(entry, f"over the cap {day}".encode(), None))
+    for row in whole:
+        here = (row.entry.device_id, _day(row.entry))
+        if row.key not in known and kept.get(here, 0) >= cap:
+            rows.append(_Row(row.entry, f"over the cap {here[1]}".encode(), None))
+            continue
+        if row.key not in known:
+            known.add(row.key)
+            kept[here] = kept.get(here, 0) + 1
+        rows.append(row)
     return rows
+
+
+def _day(entry: Quarantined) -> date:
+    return entry.received_at.astimezone(UTC).date()
+
+
+def _text(text: str) -> str:
+    """PostgreSQL keeps no NUL in text; a topic may have one where the broker lets it through."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")

@@ -42,7 +42,7 @@ URGENT = f"""
 SELECT {ALERT} FROM alert a LEFT JOIN device d ON d.id = a.device_id
 WHERE {{state}} AND {FILTERS} AND (%(after_id)s::numeric IS NULL OR
     (a.acked, -a.severity, a.raised_at, a.id) >
-    (%(after_acked)s::boolean, -%(after_severity)s::integer, %(after_raised_at)s::timestamptz, %(after_id)s::numeric))
+    (%(after_acked)s::boolean, -%(after_severity)s::numeric, %(after_raised_at)s::timestamptz, %(after_id)s::numeric))
 ORDER BY a.acked, -a.severity, a.raised_at, a.id LIMIT %(limit)s
 """
 # Newest first. The page after (raised_at, id).

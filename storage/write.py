@@ -63,6 +63,15 @@ class Writer:
     async def write(self, batch: Batch, evaluated: Evaluated, now: datetime) -> Written:
         """Commit a batch. Raises psycopg.Error with nothing written."""
         await self._make_partitions(batch.readings)
+        try:
+            return await self._commit(batch, evaluated, now)
+        except psycopg.errors.CheckViolation:
+            # No partition for a row: retention has dropped one that we made and remember.
+            self.weeks.clear()
+            await self._make_partitions(batch.readings)
+            return await self._commit(batch, evaluated, now)
+
+    async def _commit(self, batch: Batch, evaluated: Evaluated, now: datetime) -> Written:
         ledger = Ledger()
         async with self.conn.transaction():
             conflicts: list[Quarantined] = []
@@ -136,7 +145,7 @@ def _values(readings: Readings, row: int) -> str:
 
 
 def _number(value: np.float64) -> float | None:
-    return None if np.isnan(value) else float(value)
+    return float(value) if np.isfinite(value) else None
 
 
 def _conflict(readings: Readings, row: int) -> Quarantined:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
+from siaga.stack.ports import LOOPBACK
 from siaga.stack.postgres import PostgresError
 from storage.migrate import migrate
-from tests.servers import Mosquitto, Nats, Postgres, missing
+from tests.servers import PASSWORD, Mosquitto, Nats, Postgres, Timescale, memory_folder, missing
 
 TEMPLATE = "siaga_template"
 _number = itertools.count(1)
@@ -18,14 +21,17 @@ _number = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """One PostgreSQL for the run."""
+    folder = memory_folder() or tmp_path_factory.mktemp("postgres")
     try:
-        server = Postgres(tmp_path_factory.mktemp("postgres") / "home")
+        server = Postgres(folder / "home")
     except PostgresError as error:
+        shutil.rmtree(folder, ignore_errors=True)
         missing("PostgreSQL", str(error))
         raise
     server.start()
     yield server
     server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +56,30 @@ def empty_database_url(postgres: Postgres) -> Iterator[str]:
     name = f"siaga_{next(_number)}"
     yield postgres.create(name)
     postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def timescale() -> Iterator[Timescale]:
+    """One TimescaleDB for the run. Skips where there is none, unless SIAGA_TEST_TIMESCALE=1 asks for it."""
+    server = Timescale()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def timescale_url(timescale: Timescale) -> Iterator[str]:
+    """A fresh empty database on it, owned by a role without special rights."""
+    name = f"siaga_{next(_number)}"
+    with psycopg.connect(timescale.url(), autocommit=True) as conn:
+        conn.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'".encode())
+        conn.execute(f"CREATE DATABASE {name} OWNER {name}".encode())
+    yield f"postgresql://{name}:{PASSWORD}@{LOOPBACK}:{timescale.port}/{name}"
+    with psycopg.connect(timescale.url(), autocommit=True) as conn:
+        conn.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+        conn.execute(f"DROP ROLE {name}".encode())
 
 
 @pytest.fixture(scope="session")
