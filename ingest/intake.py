@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,12 +110,10 @@ def _in_time(rows: list[_Arrived], limits: Limits, quarantined: list[Quarantined
         ahead_s = (ts - packet.received_at).total_seconds()
         if ahead_s > limits.future_max_s:
             reason: QuarantineReason = "future_timestamp"
-            detail = f"ts is {ahead_s:.0f} s ahead, limit {limits.future_max_s} s"
+            detail = f"ts is {ceil(ahead_s)} s ahead, limit {limits.future_max_s} s"
         elif -ahead_s > limits.age_max_days * 86_400:
-            reason, detail = (
-                "too_old",
-                f"ts is {-ahead_s / 86_400:.0f} days old, limit {limits.age_max_days} days",
-            )
+            reason = "too_old"
+            detail = f"ts is {ceil(-ahead_s / 86_400)} days old, limit {limits.age_max_days} days"
         else:
             timely.append(row)
             continue
@@ -139,16 +138,19 @@ def _columns(kind: Kind, rows: list[_Arrived], fleet: Fleet, limits: Limits) -> 
     ts = [item["ts"].astimezone(UTC) for item in items]
     received_at = [row.packet.received_at for row in rows]
     numbers = {name: _floats(name, items) for name in kind.numbers}
-    numbers.update(kind.derive(numbers, lambda name: fleet.attribute(name)[device]))
-
     failed = np.zeros(len(rows), dtype=np.bool_)
     present = np.zeros(len(rows), dtype=np.bool_)
+    # A device may send 1e308: what is computed from it is infinite, which JSON cannot say, and fails.
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        for name, value in kind.derive(numbers, lambda name: fleet.attribute(name)[device]).items():
+            failed |= np.isinf(value)
+            numbers[name] = np.where(np.isinf(value), np.nan, value)
+        for beyond in kind.impossible(numbers).values():
+            failed |= beyond
     for name, metric in kind.metrics.items():
         value = numbers[name]
         present |= ~np.isnan(value)
         failed |= (value < metric.low) | (value > metric.high)
-    for beyond in kind.impossible(numbers).values():
-        failed |= beyond
     ts_us = np.array([(t - _EPOCH) // _MICROSECOND for t in ts], dtype=np.int64)
     received_us = np.array([(t - _EPOCH) // _MICROSECOND for t in received_at], dtype=np.int64)
     late = received_us - ts_us > limits.live_window_s * 1_000_000

@@ -17,7 +17,7 @@ from alerts.silence import find_silent
 from devices.batch import Batch, Packet, Quarantined
 from devices.topics import parse_topic
 from ingest.counts import Counts
-from ingest.ground import Ground, take_up
+from ingest.ground import Ground, StandbyError, take_up
 from ingest.intake import STRANGER, Limits, take_in
 from ingest.mqtt import Received, Session
 from ingest.trouble import is_of_the_data
@@ -28,6 +28,7 @@ from runtime.stop import sleep_until
 log = get_logger(__name__)
 
 PAUSE_FIRST_S = 0.2
+STANDBY_PATIENCE_S = 10.0
 DETAIL_MAX = 500
 
 
@@ -69,7 +70,7 @@ class Loop:
 
     async def _keep(self, packets: Sequence[Packet]) -> bool:
         """Commit what these packets hold; without packets, look around. False when asked to stop before that."""
-        pause_s = PAUSE_FIRST_S
+        pause_s, began = PAUSE_FIRST_S, time.monotonic()
         while True:
             try:
                 if self._ground is None:
@@ -82,6 +83,12 @@ class Loop:
                 if await sleep_until(self._stop, pause_s):
                     return False
                 pause_s = min(pause_s * 2, self._settings.database_retry_max_s)
+            except StandbyError:
+                # The server may hold the lock for our own lost connection a little longer.
+                if time.monotonic() - began > STANDBY_PATIENCE_S:
+                    raise
+                if await sleep_until(self._stop, PAUSE_FIRST_S):
+                    return False
             else:
                 if self.trouble:
                     log.info("database.back")
