@@ -24,6 +24,7 @@ from simulator.asahan import (
 from simulator.noise import normal, uniform
 
 LAMP_SPACING_DEG = 0.00036  # 40 m between poles
+ALL_POLES = 10_000  # a fleet of so many lamps has every pole
 FEEDERS = "ABCD"
 NOMINAL_W = (40.0, 60.0, 90.0, 120.0, 150.0)
 DIRECTIONS = ("masuk kota", "keluar kota")
@@ -90,8 +91,12 @@ def _detectors(count: int, seed: int, region: str) -> Iterator[Device]:
 
 
 def _lamps(count: int, seed: int, region: str) -> Iterator[Device]:
-    """Lamps in panels of 45 to 165 (few lamps: one panel), each with up to four feeders that leave it along streets."""
-    panels = max(1, count // round(min(150, max(45, count / 10)))) if count else 0
+    """Lamps in panels of up to 165, each with up to four feeders that leave it along streets.
+
+    A small fleet has small panels and stands for every n-th pole, so that a dozen towns can be seen and not one street.
+    """
+    spacing_deg = LAMP_SPACING_DEG * max(1.0, min(8.0, math.sqrt(ALL_POLES / max(count, 1))))
+    panels = max(1, count // round(min(150, max(12, count / 12)))) if count else 0
     width = max(4, len(str(count)))
     number = 0
     for p, place in enumerate(_places(panels)):
@@ -107,8 +112,8 @@ def _lamps(count: int, seed: int, region: str) -> Iterator[Device]:
             number += 1
             feeder, pole = j % feeders, j // feeders + 1
             angle = heading + feeder * 2 * math.pi / feeders
-            lat = lat0 + math.sin(angle) * pole * LAMP_SPACING_DEG + float(jitter[2 * j])
-            lon = lon0 + math.cos(angle) * pole * LAMP_SPACING_DEG + float(jitter[2 * j + 1])
+            lat = lat0 + math.sin(angle) * pole * spacing_deg + float(jitter[2 * j])
+            lon = lon0 + math.cos(angle) * pole * spacing_deg + float(jitter[2 * j + 1])
             yield Device(
                 f"pju-{number:0{width}d}",
                 "streetlight",

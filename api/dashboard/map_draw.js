@@ -22,6 +22,7 @@ const CELL = 32,
   CLUSTER = 18,
   LOW = 14,
   GAUGE = 12;
+const SPARSE = 2_000;
 // Names of devices that are well, once there is room.
 const NAMES_ZOOM = 12;
 
@@ -35,7 +36,9 @@ const NAMES_ZOOM = 12;
 export function drawDots(points, ctx, place, view) {
   const colours = palette();
   const marked = new Set(points.marks.map((mark) => mark.i));
-  const size = view.zoom >= PICK_ZOOM ? 5 : view.zoom >= NAMES_ZOOM ? 2 : 1.4;
+  // Ten thousand dots are a texture; a few hundred of that size could not be seen.
+  const far = points.devices.length < SPARSE ? 2.8 : 1.4;
+  const size = view.zoom >= PICK_ZOOM ? 5 : view.zoom >= NAMES_ZOOM ? Math.max(2, far) : far;
   for (const [kind, name] of /** @type {const} */ ([
     [OLD, "lamp-off"],
     [OFF, "lamp-off"],

@@ -118,6 +118,12 @@ def test_lamps_hang_on_feeders_of_panels() -> None:
     assert {d.attributes["nominal_w"] for d in lamps} <= {40, 60, 90, 120, 150}
 
 
+def test_a_small_fleet_lights_a_dozen_towns() -> None:
+    lamps = [d for d in make_fleet(200, 1) if d.kind == "streetlight"]
+    assert len({d.district for d in lamps}) >= 8
+    assert min(Counter(d.attributes["panel"] for d in lamps).values()) >= 12
+
+
 def test_under_another_region_no_district_of_asahan_is_claimed() -> None:
     for device in make_fleet(60, 1, "31"):
         assert (device.region, device.district) == ("31", None)
