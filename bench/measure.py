@@ -47,9 +47,18 @@ def keep(figures: list[Figure]) -> None:
 
 
 def memory_mb(pid: int) -> float:
-    """Memory that a process alone holds, MB: shared pages (PostgreSQL's buffers) are divided among those who share."""
+    """Memory of a process, MB; pages it shares with others are divided among them. Shared buffers do not count."""
+    return _smaps(pid, "Pss:") - _smaps(pid, "Pss_Shmem:")
+
+
+def shared_mb(pid: int) -> float:
+    """A process's part of shared memory, MB: of PostgreSQL, the buffers it has filled so far."""
+    return _smaps(pid, "Pss_Shmem:")
+
+
+def _smaps(pid: int, name: str) -> float:
     for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith(name):
             return int(line.split()[1]) / 1024
     return 0.0
 

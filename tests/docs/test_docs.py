@@ -1,0 +1,83 @@
+"""What the documents say is there, and what is there is in the documents."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from alerts.rule import shipped
+from api.app import AREAS
+from devices.batch import QuarantineReason
+from devices.kind import DIAGNOSTICS
+from devices.kinds import KINDS
+from runtime.settings import Settings, describe
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"])
+LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
+
+
+def text(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        assert target.startswith("http") or (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_metric_is_documented_with_unit_and_range() -> None:
+    kinds = text("kinds.md")
+    for kind in KINDS.values():
+        section = kinds.split(f"## `{kind.name}`")[1].split("\n## ")[0]
+        for metric in kind.metrics.values():
+            (line,) = [line for line in section.splitlines() if line.startswith(f"| `{metric.name}`")]
+            for part in (
+                metric.unit,
+                f"{metric.low:g} … {metric.high:g}",
+                metric.rollup,
+                metric.label.id,
+                metric.label.en,
+            ):
+                assert part in line, f"{metric.name}: {part}"
+        for attribute in kind.attributes.model_fields:
+            assert f"`{attribute}`" in section
+
+
+def test_every_quarantine_reason_and_diagnostic_is_documented() -> None:
+    wire = text("wire.md")
+    for reason in get_args(QuarantineReason):
+        assert f"| `{reason}` |" in wire
+    for name in DIAGNOSTICS:
+        assert f"`{name}`" in wire
+
+
+def test_every_rule_is_documented() -> None:
+    rules = text("rules.md")
+    for rule in shipped():
+        assert f"| `{rule.id}` |" in rules
+
+
+def test_every_address_is_documented() -> None:
+    api = text("api.md")
+    for area in AREAS:
+        for endpoint in area.ENDPOINTS:
+            if endpoint.include_in_schema:
+                assert endpoint.path.removeprefix("/api/v1") in api, endpoint.path
+
+
+def test_settings_named_in_documents_exist() -> None:
+    known = {each.env for each in describe(Settings())}
+    for page in DOCS:
+        for name in re.findall(r"SIAGA_[A-Z_]*[A-Z]", page.read_text(encoding="utf-8")):
+            assert name in known or name.startswith(("SIAGA_BROKER", "SIAGA_TEST")), f"{page.name}: {name}"
+
+
+def test_every_setting_says_unit_and_meaning() -> None:
+    for each in describe(Settings()):
+        assert each.unit
+        assert len(each.text) > 10, each.env
