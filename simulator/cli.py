@@ -79,6 +79,8 @@ def simulate(
         settings = load()
         setup("simulator", settings.log_level)
         plan = _plan(replay, map_)
+        if plan is not None and (rate is not None or for_ is not None):
+            raise ValueError("--rate and --for are for an invented city; a --replay lasts as long as its file")
         seconds = None if for_ is None else parse_duration(for_)
         factor = _speed(speed)
         code = region or settings.region

@@ -123,6 +123,11 @@ class TestRefused:
         message = refusal("--replay", tmp_path / "a.csv", "--map", tmp_path / "map.toml")
         assert "no column d, l, t" in message
 
+    @pytest.mark.parametrize("option", [("--for", "10m"), ("--rate", "5")])
+    def test_options_of_a_city_with_a_recorded_file(self, option: tuple[str, str]) -> None:
+        jakarta = Path(__file__).parents[2] / "simulator" / "maps" / "jakarta_tma.toml"
+        assert "--replay" in refusal("--replay", "a.csv", "--map", jakarta, *option)
+
 
 class TestFleetOnly:
     @pytest.mark.parametrize("size", [1, 30, 300])
