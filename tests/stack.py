@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,15 +35,17 @@ def until(found: Callable[[], Found], what: str, within_s: float = 60.0, poll_s:
 class Stack:
     """One `siaga up`. Ports are free ones and kept in the folder, so it can be started again."""
 
-    def __init__(self, data: Path, *arguments: str, root: Path = ROOT) -> None:
-        self.data, self.root = data, root
+    def __init__(
+        self, data: Path, *arguments: str, root: Path = ROOT, settings: Mapping[str, str] | None = None
+    ) -> None:
+        self.data, self.root, self.settings = data, root, dict(settings or {})
         self.arguments = ("up", "--data", str(data), "--api-port", "0", "--mqtt-port", "0", *arguments)
         self.output = data.with_name(f"{data.name}.out")
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         # What the environment of the run sets is not for this stack.
-        env = {name: value for name, value in os.environ.items() if not name.startswith("SIAGA_")}
+        env = {name: value for name, value in os.environ.items() if not name.startswith("SIAGA_")} | self.settings
         env["PYTHONPATH"] = str(self.root)  # a checkout other than the one that is installed
         with self.output.open("ab") as out:
             command = [sys.executable, "-P", "-m", "siaga", *self.arguments]

@@ -1,0 +1,30 @@
+"""`siaga up` on servers of the operator's own: a PostgreSQL and a Mosquitto instead of the embedded parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.servers import Mosquitto
+from tests.stack import Stack, until
+
+pytestmark = pytest.mark.slow
+
+
+def test_servers_named_by_settings_replace_the_embedded_ones(
+    empty_database_url: str, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    own = {"SIAGA_DATABASE_URL": empty_database_url, "SIAGA_MQTT_URL": mosquitto.url}
+    stack = Stack(tmp_path / "data", "--devices", "20", settings=own)
+    stack.start()
+    try:
+        content = stack.content
+        assert (content["database_url"], content["mqtt_url"]) == (empty_database_url, mosquitto.url)
+        assert content["pids"].keys() == {"ingest", "worker", "api", "simulator"}
+        with stack.client() as client:
+            until(lambda: len(client.get("/api/v1/latest").json()["items"]) == 20, "every device has reported")
+            names = {part["name"] for part in client.get("/readyz").json()["parts"]}
+        assert names == {"ingest", "worker", "api", "simulator"}
+    finally:
+        assert stack.stop() == 0
