@@ -118,8 +118,11 @@ def _starts(name: Name, since: datetime, zone: ZoneInfo, at_or_after: bool = Fal
         at = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     else:
         at -= (at - at.replace(hour=0, minute=0, second=0, microsecond=0)) % length
+    before = datetime.min.replace(tzinfo=UTC)
     while True:
         start = at.replace(tzinfo=zone).astimezone(UTC) if local else at
-        if start >= since or not at_or_after:
+        # A zone may leave out a whole day (Apia, 2011): its buckets would begin where those of the next day do.
+        if start > before and (start >= since or not at_or_after):
             yield start
+            before = start
         at = (at + 32 * DAY).replace(day=1) if name == "1mo" else at + length

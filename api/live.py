@@ -119,11 +119,12 @@ class Live:
                 async with self.pool.connection() as conn:
                     await self._look(conn)
                 self._error = ""
-            except psycopg.Error as error:
+            except Exception as error:
+                # Also what nobody foresaw: with the follower ended, every stream would be mute and look alive.
                 metrics.LIVE_ERRORS.inc()
                 if str(error) != self._error:
                     self._error = str(error)
-                    log.error("live.failed", error=self._error)
+                    log.exception("live.failed", error=self._error)
             await asyncio.sleep(self.poll_s)
 
     def close(self) -> None:

@@ -26,6 +26,16 @@ GRACE_S = 5
 class Server(uvicorn.Server):
     """uvicorn without its signal handlers: ours must end the streams before it waits for connections to finish."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.begun = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.begun.set()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -54,6 +64,8 @@ async def _serve(settings: Settings, listener: socket.socket) -> int:
     )  # fmt: skip
     serving = asyncio.create_task(server.serve([listener]), name="serve")
     url = require(settings.database_url, "SIAGA_DATABASE_URL")
+    # The first beat can then say "up", which would else be said by the next one, two seconds later.
+    await server.begun.wait()
     beating = asyncio.create_task(
         parts.keep_beating(url, PART, lambda: ("up" if server.started else "starting", ""), stop), name="beat"
     )

@@ -124,12 +124,12 @@ def _storable(position: list[Any]) -> bool:
 
 
 def _relative(text: str, now: datetime) -> datetime | None:
-    match = RELATIVE.match(text)
+    match = RELATIVE.fullmatch(text)
     return now - timedelta(**{UNITS[match[2]]: int(match[1])}) if match else None
 
 
 def _absolute(text: str) -> datetime | None:
-    match = ABSOLUTE.match(text)
+    match = ABSOLUTE.fullmatch(text)
     if match is None:
         return None
     day, clock, zulu, sign, offset = match.groups()

@@ -79,6 +79,9 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, Problem):
         return respond(error)
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        # All that FastAPI answers so is a body whose bytes are no text; it is wrong in the way broken JSON is.
+        return respond(wrong_field("body", "is no JSON in UTF-8"))
     headers = dict(error.headers or {})
     detail = error.detail if error.detail != HTTPStatus(error.status_code).phrase else None
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:

@@ -182,6 +182,8 @@ def _with_registry(ask: Callable[[str], Found]) -> Found:
 
     try:
         return ask(require(_settings().database_url, "SIAGA_DATABASE_URL"))
+    except psycopg.errors.UndefinedTable:
+        _give_up(RegistryError("the database has no tables yet; run `siaga migrate`"))
     except (RegistryError, SettingError, psycopg.Error) as error:
         _give_up(error)
 

@@ -18,6 +18,8 @@ from storage import parts
 from storage.as_json import time_text
 
 ENDPOINTS = Endpoints()
+# Shorter than a database takes to restart: a longer wait would answer 200 as if nothing had been.
+WAIT_S = 0.5
 NOT_READY = {
     "responses": {"503": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Ready"}}}}}
 }
@@ -33,7 +35,7 @@ async def show_health() -> Response:
 async def show_readiness(request: Request) -> Response:
     """200 only if every part of the installation is up and has said so within the last 10 s."""
     try:
-        async with context.of(request).pool.connection() as conn:
+        async with context.of(request).pool.connection(timeout=WAIT_S) as conn:
             rows = await (await conn.execute(parts.ALL, (parts.FRESH_S,))).fetchall()
     except psycopg.Error as error:
         return _readiness([{"name": "database", "state": "down", "detail": _first_line(error), "beat_at": None}], False)

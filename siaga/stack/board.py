@@ -50,9 +50,12 @@ class Board:
 
     def forget(self, names: list[str]) -> None:
         """Take away the rows of parts that end on purpose."""
-        with contextlib.suppress(psycopg.Error, TimeoutError), time_limit(LIMIT_S):
-            for name in names:
-                parts.leave(self._connection(), name)
+        try:
+            with time_limit(LIMIT_S):
+                for name in names:
+                    parts.leave(self._connection(), name)
+        except (psycopg.Error, TimeoutError):
+            self.close()
 
     def close(self) -> None:
         if self._conn is not None:

@@ -107,7 +107,7 @@ def accepts(host: str, port: int, user: str | None, password: str | None, tls: b
             answer = talk.recv(len(ACCEPTED))
             talk.sendall(b"\xe0\x00")
             return answer == ACCEPTED
-    except OSError:
+    except (OSError, UnicodeError):  # the latter for a name that cannot be one, as a..b
         return False
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -31,6 +32,9 @@ def main(arguments: list[str]) -> None:
             os.setresuid(NOBODY, NOBODY, NOBODY)
         # Only now: the kernel clears the death signal when a process changes who it is.
         die_with_parent(int(parent), int(death_signal))
+        # Python ignores these two for itself; the program must not inherit that.
+        for ignored in (signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE)):
+            signal.signal(ignored, signal.SIG_DFL)
         os.chdir(folder)
         os.execv(command[0], command)  # noqa: S606  # no shell is wanted
     except OSError as error:

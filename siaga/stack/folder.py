@@ -86,13 +86,16 @@ def read_kept(folder: Folder) -> Kept:
     """What an earlier run left, or new secrets (not written yet)."""
     try:
         found = json.loads(folder.kept.read_text(encoding="utf-8"))
-        return Kept(**{field.name: found[field.name] for field in fields(Kept)})
+        kept = Kept(**{field.name: found[field.name] for field in fields(Kept)})
     except FileNotFoundError as error:
         if any(folder.database.iterdir()):
             raise _without_password(folder, error) from error
         return Kept(secrets.token_urlsafe(32), secrets.token_hex(24), secrets.token_hex(24))
-    except (ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise _without_password(folder, error) from error
+    if not all(isinstance(text, str) for text in (kept.admin_key, kept.database_password, kept.mqtt_password)):
+        raise _without_password(folder, TypeError("a secret in it is no text"))
+    return kept
 
 
 def write_kept(folder: Folder, kept: Kept) -> None:

@@ -172,7 +172,7 @@ def url(port: int, password: str, database: str = DATABASE) -> str:
 def create_database(port: int, password: str) -> None:
     """Make our database in a new cluster."""
     with psycopg.connect(url(port, password, "postgres"), autocommit=True, connect_timeout=10) as conn:
-        if not conn.execute("SELECT FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone():
+        if not conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone():
             conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
 
 

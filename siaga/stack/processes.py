@@ -22,8 +22,6 @@ CHILD = Path(__file__).with_name("child.py")
 MARK = "SIAGA_STACK"
 PR_SET_CHILD_SUBREAPER = 36
 POLL_S = 0.05
-# Python ignores these two for itself; a part must not inherit that.
-IGNORED_BY_PYTHON = tuple(s for s in (signal.SIGPIPE, getattr(signal, "SIGXFSZ", None)) if s is not None)
 
 
 def spawn(
@@ -48,7 +46,7 @@ def spawn(
         ],
         setpgroup=0,
         setsigmask=(),
-        setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, *IGNORED_BY_PYTHON],
+        setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD],
     )
 
 

@@ -159,6 +159,7 @@ class Supervisor:
     def _ask(self, life: Life) -> None:
         if said := life.part.ready():
             life.said, life.detail = said, ""
+            self.beat()  # /readyz says so from the moment we do
             if not self._starting:
                 say_of(life.part.name, f"works again: {said}", time.monotonic() - life.started)
 
@@ -201,8 +202,7 @@ class Supervisor:
         if part.before_start:
             part.before_start()
         # Before it starts, so that it never overwrites what the part then says of itself.
-        if part.reports:
-            self._board.write({part.name: ("restarting" if life.deaths else "starting", life.detail)})
+        self._board.write({part.name: ("restarting" if life.deaths else "starting", life.detail)})
         life.log_before = logs.size(self._log(life))
         life.started = time.monotonic()
         life.pid = processes.spawn(

@@ -159,7 +159,10 @@ def _start_ours(
     city = [parts.simulator({**env, **local, **key}, options.devices, options.seed)] if options.simulator else []
     with connect(where.database_url, "up") as conn:
         keys.ensure_admin_key(conn, where.kept.admin_key)
-        keep_only(conn, [*supervisor.names, *(part.name for part in (*ours, *city))])
+        coming = [part.name for part in (*ours, *city)]
+        keep_only(conn, [*supervisor.names, *coming])
+    # Those of later stages too: without their rows, or with those of a killed run, /readyz would be 200 too early.
+    board.write(dict.fromkeys(coming, ("starting", "")))
     supervisor.start(ours)
     if city:
         supervisor.start(city)

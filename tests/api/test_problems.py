@@ -178,8 +178,11 @@ async def test_503_when_the_query_takes_too_long(viewer: httpx.AsyncClient, monk
 
 
 async def test_503_before_migrate(viewer: httpx.AsyncClient, db: psycopg.Connection) -> None:
-    db.execute("DROP TABLE latest")
-    problem = is_problem(await viewer.get("/api/v1/latest"), 503)
+    db.execute("ALTER TABLE latest RENAME TO later")
+    try:
+        problem = is_problem(await viewer.get("/api/v1/latest"), 503)
+    finally:
+        db.execute("ALTER TABLE later RENAME TO latest")
     assert "siaga migrate" in problem["detail"]
 
 
