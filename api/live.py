@@ -261,9 +261,10 @@ class Beat:
         newest = await read_latest.newest_arrival(conn)
         lag_s = None if newest is None else min(max((now - newest).total_seconds(), 0.0), LAG_MAX_S)
         rate = await self._rate(conn, now)
-        return {"now": time_text(now), "lag_s": lag_s and round(lag_s, 3), "readings_per_s": round(rate, 1)}
+        return {"now": time_text(now), "lag_s": lag_s and round(lag_s, 3), "readings_per_s": rate}
 
-    async def _rate(self, conn: psycopg.AsyncConnection[Any], now: datetime) -> float:
+    async def _rate(self, conn: psycopg.AsyncConnection[Any], now: datetime) -> float | None:
+        """Readings stored a second since the last beat; None where there is no recent one to compare with."""
         # The ledger counts by hour of the reading, so this hour and the one before hold all live data. Both sums of a
         # difference start at the same hour, also when the hour changes between two beats.
         hour = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
@@ -271,6 +272,6 @@ class Beat:
         stored, stored_next = await stored_since(conn, before, hour)
         at = time.monotonic()
         seconds = at - self._at
-        rate = (stored - self._stored) / seconds if self._since and seconds < 4 * BEAT_S else 0.0
+        rate = round(max((stored - self._stored) / seconds, 0.0), 1) if self._since and seconds < 4 * BEAT_S else None
         self._since, self._stored, self._at = hour, stored_next, at
-        return max(rate, 0.0)
+        return rate

@@ -101,7 +101,7 @@ def _lamps(count: int, seed: int, region: str) -> Iterator[Device]:
     number = 0
     for p, place in enumerate(_places(panels)):
         members = count // panels + (p < count % panels)
-        feeders = max(1, min(len(FEEDERS), members // 12))
+        feeders = max(1, min(len(FEEDERS), members // 4))
         spread = normal(seed, "panel/place", p, [0, 1])
         lat0, lon0 = place.town[0] + 0.006 * float(spread[0]), place.town[1] + 0.006 * float(spread[1])
         heading = float(uniform(seed, "panel/heading", p)) * math.pi / 2

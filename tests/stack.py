@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ from typing import Any, TypeVar
 
 import httpx
 import psycopg
+
+from siaga.stack import processes
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S, STOP_S = 120.0, 60.0
@@ -41,12 +44,14 @@ class Stack:
         self.data, self.root, self.settings = data, root, dict(settings or {})
         self.arguments = ("up", "--data", str(data), "--api-port", "0", "--mqtt-port", "0", *arguments)
         self.output = data.with_name(f"{data.name}.out")
+        self._began = 0  # where in the output the present run begins
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         # What the environment of the run sets is not for this stack.
         env = {name: value for name, value in os.environ.items() if not name.startswith("SIAGA_")} | self.settings
         env["PYTHONPATH"] = str(self.root)  # a checkout other than the one that is installed
+        self._began = self.output.stat().st_size if self.output.exists() else 0
         with self.output.open("ab") as out:
             command = [sys.executable, "-P", "-m", "siaga", *self.arguments]
             self.process = subprocess.Popen(command, cwd=self.root, env=env, stdout=out, stderr=out)
@@ -60,7 +65,13 @@ class Stack:
 
     @property
     def said(self) -> str:
-        return self.output.read_text(errors="replace") if self.output.exists() else ""
+        """What the present run has printed."""
+        return self.output.read_bytes()[self._began :].decode(errors="replace") if self.output.exists() else ""
+
+    @property
+    def left(self) -> list[int]:
+        """Processes that belong to this stack, of whatever run."""
+        return processes.leftovers(self.data)
 
     @property
     def content(self) -> dict[str, Any]:
@@ -94,6 +105,17 @@ class Stack:
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    def close(self) -> None:
+        """End whatever still runs, for a test that failed half-way."""
+        if self.process and self.process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.stop()
+            self.process.kill()
+            self.process.wait()
+        for pid in self.left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def client(self) -> httpx.Client:
         content = self.content
         headers = {"Authorization": f"Bearer {content['admin_key']}"}
@@ -113,4 +135,6 @@ class Stack:
         assert self.process is not None
         if self.process.poll() is not None:
             raise AssertionError(f"siaga up ended with {self.process.returncode}:\n{self.said}")
-        return (self.data / "stack.json").exists() and self.is_ready()
+        if not (self.data / "stack.json").exists() or self.content["pid"] != self.process.pid:
+            return False  # not there yet, or that of a killed run
+        return self.is_ready()

@@ -20,17 +20,21 @@ import { t } from "./words.js";
 
 const HOUR_MS = 3_600_000;
 const RANGES = /** @type {const} */ ([
+  ["1h", 1],
   ["6h", 6],
   ["24h", 24],
   ["7d", 168],
   ["30d", 720],
 ]);
 const RENEW_MS = 300_000;
+const USUAL = "24h";
 
 /** @param {Device} device */
 export function deviceChart(device) {
   /** @type {string} */
-  let range = RANGES.find(([name]) => name === asked("rentang"))?.[0] ?? "24h";
+  let range = RANGES.find(([name]) => name === asked("rentang"))?.[0] ?? USUAL;
+  // A day of a device that began to report just now would be an empty chart with a dot at its edge.
+  let fits = asked("rentang") !== "";
   let name = asked("metrik"),
     asTable = asked("tampil") === "tabel",
     askedAt = 0;
@@ -53,15 +57,21 @@ export function deviceChart(device) {
     { type: "button", "aria-pressed": String(asTable), onclick: () => choose({ table: !asTable }) },
     t("table"),
   );
+  const ranges = h("div");
+  const showRanges = () =>
+    ranges.replaceChildren(
+      segments(
+        t("range"),
+        RANGES.map(([each]) => /** @type {const} */ ([each, t(`range_${each}`)])),
+        () => range,
+        (chosen) => choose({ range: chosen }),
+      ),
+    );
+  showRanges();
   const tools = h(
     "div.tools",
     {},
-    segments(
-      t("range"),
-      RANGES.map(([each]) => /** @type {const} */ ([each, t(`range_${each}`)])),
-      () => range,
-      (chosen) => choose({ range: chosen }),
-    ),
+    ranges,
     metrics,
     grain,
     h("span.end"),
@@ -89,10 +99,11 @@ export function deviceChart(device) {
   /** @param {{ range?: string, metric?: string, table?: boolean }} change */
   function choose(change) {
     range = change.range ?? range;
+    fits ||= change.range !== undefined;
     name = change.metric ?? name;
     asTable = change.table ?? asTable;
     remember({
-      rentang: range === "24h" ? null : range,
+      rentang: fits ? range : null,
       metrik: name === state.kinds.get(device.kind)?.primary ? null : name,
       tampil: asTable ? "tabel" : null,
     });
@@ -127,7 +138,26 @@ export function deviceChart(device) {
     }
     if (control.signal.aborted) return;
     attribute(element, "aria-busy", null);
+    if (!fits && series && narrow(series)) {
+      load();
+      return;
+    }
     draw();
+  }
+
+  /**
+   * The shortest range that holds all there is; true if it is another one than now.
+   * @param {import("./series.js").Series} found
+   */
+  function narrow(found) {
+    fits = true;
+    const first = found.times.find((_, i) => found.values[i] !== null);
+    const hours = first === undefined ? Infinity : (found.to - first) / 3600;
+    const wanted = RANGES.find(([, each]) => each >= hours)?.[0] ?? USUAL;
+    if (wanted === range) return false;
+    range = wanted;
+    showRanges();
+    return true;
   }
 
   async function draw() {

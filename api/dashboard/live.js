@@ -22,7 +22,6 @@ const missed = new Set();
 /** @type {{ since: number, missed: number, at: number } | null} */
 let caughtUp = null;
 let wasOpen = false;
-let beats = 0;
 
 /** What was missed while disconnected, until somebody has read it. */
 export const lastOutage = () => caughtUp;
@@ -110,13 +109,12 @@ function onLatest({ items }) {
   }
 }
 
-/** @param {{ now: string, lag_s: number | null, readings_per_s: number }} data */
+/** @param {{ now: string, lag_s: number | null, readings_per_s: number | null }} data */
 function onBeat(data) {
   serverSaid(data.now);
   heardAt = performance.now();
   beatAt = Date.parse(data.now);
-  // The first beat after a pause has nothing to compare with and says 0: that is not known rather than nothing.
-  state.beat = beats++ === 0 && data.readings_per_s === 0 ? { ...data, readings_per_s: NaN } : data;
+  state.beat = data;
   changed("beat");
   if (state.stream === "connecting") setStream("live");
   else if (state.stream === "lost") catchUp(false); // the connection held, but the server had lost its database

@@ -32,7 +32,7 @@ export const state = {
   /** @type {Counts | null} */ counts: null,
   /** Names of districts by code. @type {Map<string, string>} */ districts: new Map(),
   /** District boundaries. @type {any} */ boundaries: null,
-  /** @type {{ lag_s: number | null, readings_per_s: number } | null} */ beat: null,
+  /** @type {{ lag_s: number | null, readings_per_s: number | null } | null} */ beat: null,
   /** @type {"connecting" | "live" | "catching up" | "lost"} */ stream: "connecting",
   /** When the last beat came, server time in ms. @type {number | null} */ lostSince: null,
   /** What could not be loaded and when it is tried again. @type {Map<string, { status: number, retryAt: number }>} */

@@ -274,7 +274,7 @@ export function healthPanel() {
           ? h(
               "span",
               {},
-              number(state.beat.readings_per_s, state.beat.readings_per_s < 10 ? 1 : 0),
+              number(state.beat.readings_per_s, (state.beat.readings_per_s ?? 0) < 10 ? 1 : 0),
               h("span.unit", {}, ` ${t("readings_per_s")}`),
             )
           : t("unknown"),

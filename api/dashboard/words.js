@@ -281,6 +281,7 @@ const WORDS = {
   official_bounds: ["ambang resmi", "official thresholds"],
   valid_from: ["berlaku sejak {day}", "valid from {day}"],
   datum: ["Datum: {text}", "Datum: {text}"],
+  range_1h: ["1 jam", "1 h"],
   range_6h: ["6 jam", "6 h"],
   range_24h: ["24 jam", "24 h"],
   range_7d: ["7 hari", "7 d"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import io
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -17,7 +16,7 @@ from api.auth import Endpoints
 from api.params import Cursor, DistrictFilter, KindFilter, Limit, limit_of, read_cursor, write_cursor
 from api.problems import Problem, not_found, wrong_field
 from api.reply import encode, items_reply, reply
-from devices.fleet_csv import Parsed, RowError, read_csv
+from devices.fleet_csv import Parsed, read_csv
 from devices.topics import DEVICE_ID
 from storage import fleet, read_devices
 
@@ -85,5 +84,3 @@ def _parse(body: bytes) -> Parsed:
         return read_csv(io.StringIO(body.decode("utf-8-sig"), newline=""))
     except UnicodeDecodeError as error:
         raise wrong_field("body", f"is not UTF-8 at byte {error.start}") from None
-    except csv.Error as error:
-        return Parsed([], [RowError(1, "body", f"is no CSV file: {error}")])

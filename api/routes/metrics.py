@@ -22,7 +22,7 @@ from api.problems import not_found, wrong_field
 from api.reply import encode, items_reply
 from devices.kind import Kind
 from devices.kinds import KINDS
-from devices.topics import DEVICE_ID
+from devices.topics import is_device_id
 from storage import read_devices, read_metrics
 from storage.as_json import time_text
 from storage.read_metrics import AGGREGATES, EXPRESSIONS, Row
@@ -59,7 +59,7 @@ async def list_metrics(
     now = context.utc_now()
     span = window(since, until, now, DEFAULT_RANGE)
     asked = _names("device", device)
-    if asked is not None and (wrong := [name for name in asked if not DEVICE_ID.match(name)]):
+    if asked is not None and (wrong := [name for name in asked if not is_device_id(name)]):
         raise wrong_field("device", f"{wrong[0]!r} is no device id")
     async with here.pool.connection() as conn:
         devices = await read_devices.ids_of_kind(conn, kind, asked)
