@@ -35,9 +35,10 @@ async def write_readings(conn: psycopg.AsyncConnection[Any], readings: Readings)
     try:
         async with conn.transaction():
             await _copy(conn, reading_table(readings.kind), readings, first, numbered=False)
-        outcome = Stored(first, [], [])
     except psycopg.errors.UniqueViolation:
-        outcome = await _by_staging(conn, readings, first)
+        # What is stored may be neither of two rows for one time: each is compared with it, not with the other.
+        return await _by_staging(conn, readings, first, [row for row, _ in repeats])
+    outcome = Stored(first, [], [])
     for row, earlier in repeats:
         (outcome.duplicate if _same(readings, row, earlier) else outcome.conflict).append(row)
     return outcome
@@ -92,15 +93,19 @@ def _records(readings: Readings, rows: Sequence[int]) -> Iterator[tuple[Any, ...
     return (whole[row] for row in rows)
 
 
-async def _by_staging(conn: psycopg.AsyncConnection[Any], readings: Readings, rows: Sequence[int]) -> Stored:
+async def _by_staging(
+    conn: psycopg.AsyncConnection[Any], readings: Readings, first: Sequence[int], repeats: Sequence[int]
+) -> Stored:
     kind = readings.kind
     stage = f"stage_{kind.name}"
     for statement in _staging(kind, stage):
         await conn.execute(statement)
-    await _copy(conn, stage, readings, rows, numbered=True)
-    inserted = {(device_id, ts) async for device_id, ts in await conn.execute(_insert_new(kind, stage))}
-    stored = [row for row in rows if (readings.device_id[row], readings.ts[row]) in inserted]
-    there = [row for row in rows if (readings.device_id[row], readings.ts[row]) not in inserted]
+    await _copy(conn, stage, readings, [*first, *repeats], numbered=True)
+    new = await conn.execute(_insert_new(kind, stage), (list(first),))
+    inserted = {(device_id, ts) async for device_id, ts in new}
+    stored = [row for row in first if (readings.device_id[row], readings.ts[row]) in inserted]
+    there = [row for row in first if (readings.device_id[row], readings.ts[row]) not in inserted]
+    there += repeats
     same = {number: equal async for number, equal in await conn.execute(_compare(kind, stage), (there,))}
     await conn.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(stage)))
     return Stored(stored, [r for r in there if same[r]], [r for r in there if not same[r]])
@@ -117,8 +122,8 @@ def _staging(kind: Kind, stage: str) -> list[sql.Composed]:
 def _insert_new(kind: Kind, stage: str) -> sql.Composed:
     columns = sql.SQL(", ").join(map(sql.Identifier, (*FIXED, *kind.numbers)))
     return sql.SQL(
-        "INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ORDER BY row_number"
-        " ON CONFLICT DO NOTHING RETURNING device_id, ts"
+        "INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} WHERE row_number = ANY (%s)"
+        " ORDER BY row_number ON CONFLICT DO NOTHING RETURNING device_id, ts"
     ).format(table=sql.Identifier(reading_table(kind)), columns=columns, stage=sql.Identifier(stage))
 
 

@@ -78,9 +78,9 @@ async def test_only_a_repetition_takes_the_slower_way(world: World, monkeypatch:
     staged: list[int] = []
     by_staging = readings_module._by_staging
 
-    async def counted(conn: Any, readings: Any, rows: Any) -> Any:
-        staged.append(len(rows))
-        return await by_staging(conn, readings, rows)
+    async def counted(conn: Any, readings: Any, first: Any, repeats: Any) -> Any:
+        staged.append(len(first) + len(repeats))
+        return await by_staging(conn, readings, first, repeats)
 
     monkeypatch.setattr(readings_module, "_by_staging", counted)
     await world.send([packet(GAUGE.id, level(NOW, 1))])
@@ -115,6 +115,13 @@ async def test_of_two_values_for_one_time_the_first_stays(world: World, together
     assert again.readings[0].ts == [NOW]
     assert again.readings[0].seq == [7]
     assert again.readings[0].numbers["level_m"].tolist() == [1.6]
+
+
+async def test_a_repetition_beside_a_conflict_is_still_one(world: World) -> None:
+    """Both are compared with what is stored, not with each other."""
+    await world.send([packet(GAUGE.id, level(NOW, 1.5))])
+    written = await world.send([packet(GAUGE.id, level(NOW, 1.6)), packet(GAUGE.id, level(NOW, 1.5))])
+    assert written.counts == {"stored": 0, "duplicate": 1, "conflict": 1, "quarantined": 0}
 
 
 async def test_present_against_absent_is_a_conflict(world: World) -> None:
