@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 from collections.abc import Iterator
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from siaga.stack.ports import LOOPBACK
 from siaga.stack.postgres import PostgresError
 from storage.migrate import migrate
 from tests.servers import PASSWORD, Mosquitto, Nats, Postgres, Timescale, memory_folder, missing
+
+# Few examples, and nothing that depends on how busy the machine is. A change is checked with the same examples every
+# time; at a desk they are new ones, and what they find becomes a test of its own.
+settings.register_profile(
+    "siaga",
+    max_examples=30,
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("siaga")
 
 TEMPLATE = "siaga_template"
 _number = itertools.count(1)
