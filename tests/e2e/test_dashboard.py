@@ -12,13 +12,12 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
-from tests.browser import DESK, PHONE, Watched, chromium
+from tests.browser import DESK, PHONE, WAIT_MS, Watched, chromium
 from tests.stack import Stack, until
 
 pytestmark = pytest.mark.slow
 
 DEVICES = 60
-WAIT_MS = 60_000
 Opened = Callable[[str, ViewportSize], AbstractContextManager[Page]]
 
 
@@ -69,7 +68,7 @@ def test_the_printed_link_signs_one_browser_in_once(stack: Stack, browser: Brows
     with browser.new_context(viewport=DESK) as context:
         page = context.new_page()
         page.goto(link)
-        expect(page.locator("nav.rail")).to_be_visible(timeout=WAIT_MS)
+        expect(page.locator("nav.rail")).to_be_visible()
     with browser.new_context(viewport=DESK) as context:
         page = context.new_page()
         page.goto(link)
@@ -82,10 +81,10 @@ def test_without_a_session_the_page_asks_for_a_key(stack: Stack, browser: Browse
         page.goto(stack.content["api_url"])
         page.locator("input").fill("wrong")
         page.keyboard.press("Enter")
-        expect(page.locator("[role=alert]").first).to_be_visible(timeout=WAIT_MS)
+        expect(page.locator("[role=alert]").first).to_be_visible()
         page.locator("input").fill(stack.content["admin_key"])
         page.keyboard.press("Enter")
-        expect(page.locator("nav.rail")).to_be_visible(timeout=WAIT_MS)
+        expect(page.locator("nav.rail")).to_be_visible()
 
 
 def test_every_device_is_on_the_map_and_values_change_without_reload(opened: Opened) -> None:

@@ -119,9 +119,9 @@ def test_one_file_reaches_from_mqtt_to_the_screen(extended: Stack) -> None:
         page = watched.page
         page.request.post(f"{extended.content['api_url']}/api/v1/session", data={"key": extended.content["admin_key"]})
         page.goto(f"{extended.content['api_url']}/perangkat/aq-kisaran")
-        expect(page.locator("main")).to_contain_text("Alun-alun Kisaran", timeout=20_000)
+        expect(page.locator("main")).to_contain_text("Alun-alun Kisaran")
         expect(page.locator("main")).to_contain_text("Debu halus PM2,5")
         expect(page.locator("main")).to_contain_text("31,4")
         publish(extended, 47.9, now)
-        expect(page.locator("main")).to_contain_text("47,9", timeout=20_000)
+        expect(page.locator("main")).to_contain_text("47,9")
         assert (watched.errors, watched.elsewhere) == ([], [])
