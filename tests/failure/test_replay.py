@@ -82,7 +82,7 @@ def test_kill_9_of_any_part_changes_nothing(stack: Stack, recorded: Recorded) ->
     try:
         for share, part in ((0.1, "ingest"), (0.35, "broker"), (0.6, "database"), (0.8, "ingest")):
             until(lambda: stored(stack) > share * recorded.distinct, f"{share:.0%} are stored", 300)  # noqa: B023
-            assert running.poll() is None, "the replay is over before everything was killed"
+            assert stored(stack) < recorded.distinct, "all is stored before everything was killed"
             was = stack.kill(part)
             until(lambda: stack.content["pids"].get(part, was) != was, f"{part} is started again")  # noqa: B023
             until(stack.is_ready, f"all parts are up again after {part}", 120)
