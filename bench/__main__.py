@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from bench import ingest
+from bench import generate, ingest
 from bench.measure import keep
 
-BENCHMARKS = {"ingest": ingest.run}
+BENCHMARKS = {"generate": generate.run, "ingest": ingest.run}
 
 
 def main() -> None:

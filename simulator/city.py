@@ -1,4 +1,4 @@
-"""The city: all readings between two moments, as its devices would send them.
+"""The city: all readings between two moments, as its devices would measure them.
 
 A pure function of fleet, seed, start and the two moments: no clock, no I/O. Cutting a span of time into windows
 changes nothing, so a run that fell behind catches up with exactly what its devices had measured.
@@ -6,7 +6,9 @@ changes nothing, so a run that fell behind catches up with exactly what its devi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
@@ -16,13 +18,17 @@ import numpy.typing as npt
 from devices.device import Device
 from devices.kind import Floats
 from simulator import gauges, lamps, traffic
+from simulator.lamp_faults import Failure
 from simulator.noise import uniform
-from simulator.pace import schedule
+from simulator.pace import Schedule, schedule
+from simulator.rain import Storm
 from simulator.rivers import Rivers
+from simulator.traffic import Incident
 
 WHOLE = frozenset({"dimming_pct", "switch_count", "count", "count_motorcycle", "count_car", "count_heavy", "rssi_dbm"})
 WIB = timezone(timedelta(hours=7), "WIB")
 Ints = npt.NDArray[np.int64]
+Texts = npt.NDArray[np.object_]
 
 
 class Reading(NamedTuple):
@@ -33,74 +39,142 @@ class Reading(NamedTuple):
     fields: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Readings of one kind as columns of the same length. A NaN is null on the wire."""
+
+    kind: str
+    device: Ints  # index in the fleet
+    ts_ms: Ints
+    seq: Ints
+    boot: Texts
+    columns: dict[str, Floats]
+
+    def __len__(self) -> int:
+        return len(self.device)
+
+
+@dataclass(frozen=True)
+class Happenings:
+    """What happens to the city beside its everyday life. seeded: the weather of the seed as well.
+
+    faulty_share of the lamps has had a fault since before the start.
+    """
+
+    opening: bool = True
+    seeded: bool = True
+    faulty_share: float = lamps.FAULTY_SHARE
+    storms: tuple[Storm, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+
+
 class City:
-    """Devices, their physics and their pace. start: epoch s from which reports are numbered."""
+    """Devices, their physics and their pace. start: epoch s from which reports are numbered.
+
+    rate: messages a second of all devices; seconds: interval of each kind instead. Raises RateError.
+    """
 
     def __init__(
-        self, devices: Sequence[Device], seed: int, start: float, *, rate: float | None = None, opening: bool = True
+        self,
+        devices: Sequence[Device],
+        seed: int,
+        start: float,
+        *,
+        rate: float | None = None,
+        seconds: Mapping[str, float] | None = None,
+        happenings: Happenings | None = None,
     ) -> None:
         self.devices = tuple(devices)
-        self.start_ms = round(start * 1000)
-        self.pace = schedule([d.kind for d in devices], rate)
-        self._first = self.pace.first(self.start_ms)
-        boot = uniform(seed, "boot", np.arange(len(devices)), np.full(len(devices), self.start_ms))
-        self._boot = [f"{int(u * 2**24):06x}" for u in boot]
+        self.seed = seed
+        self._begin(round(start * 1000), schedule([d.kind for d in devices], rate, seconds))
         # Both forms of `ts` are in the field: local time with its offset, and epoch milliseconds.
-        self._in_text = uniform(seed, "ts form", np.arange(len(devices))) < 0.5
-        self._parts = self._made(seed, start, opening)
+        self.tells_local_time: list[bool] = (uniform(seed, "ts form", np.arange(len(devices))) < 0.5).tolist()
+        self._parts = self._made(seed, start, happenings or Happenings())
+
+    def _begin(self, start_ms: int, pace: Schedule) -> None:
+        self.start_ms, self.pace = start_ms, pace
+        self._first = pace.first(start_ms)
+        self.boot: Texts = boot_ids(self.seed, np.arange(len(self.devices)), np.full(len(self.devices), start_ms))
+
+    def repaced(self, start_ms: int, seconds: Mapping[str, float]) -> City:
+        """The same city and the same physics, reporting from another start at another pace."""
+        other = copy(self)
+        other._begin(start_ms, schedule([d.kind for d in self.devices], None, seconds))  # noqa: SLF001
+        return other
 
     def readings(self, t0_ms: int, t1_ms: int) -> list[Reading]:
         """All readings with t0_ms <= ts < t1_ms, in order of time."""
-        device, report = self.pace.between(t0_ms, t1_ms)
-        ts_ms = self.pace.phase_ms[device] + report * self.pace.interval_ms[device]
-        seq = report - self._first[device]
-        found: list[Reading] = []
-        for numbers, measure in self._parts:
-            row = np.searchsorted(numbers, device)
-            here = (row < len(numbers)) & (numbers[np.minimum(row, len(numbers) - 1)] == device)
-            if here.any():
-                mine = device[here]
-                columns = measure(row[here], ts_ms[here] / 1000, self.pace.interval_ms[mine] / 1000)
-                found += self._rows(mine, ts_ms[here], seq[here], columns)
+        found = [
+            Reading(device, ts_ms, fields)
+            for block in self.blocks(t0_ms, t1_ms)
+            for device, ts_ms, fields in zip(
+                block.device.tolist(), block.ts_ms.tolist(), self.fields(block), strict=True
+            )
+        ]
         found.sort(key=_when)
         return found
 
-    def _rows(self, device: Ints, ts_ms: Ints, seq: Ints, columns: dict[str, Floats]) -> list[Reading]:
-        names = ("ts", "seq", "boot", *columns)
-        in_text = self._in_text[device].tolist()
-        numbers, times = device.tolist(), ts_ms.tolist()
+    def blocks(self, t0_ms: int, t1_ms: int) -> list[Block]:
+        """The same as columns, one block a kind; within a block by device."""
+        device, report = self.pace.between(t0_ms, t1_ms)
+        ts_ms = self.pace.phase_ms[device] + report * self.pace.interval_ms[device]
+        return self.measured(device, ts_ms, report - self._first[device], self.boot[device])
+
+    def measured(self, device: Ints, ts_ms: Ints, seq: Ints, boot: Texts) -> list[Block]:
+        """What these devices measure at these times, one block for each kind among them."""
+        found = []
+        for kind, numbers, measure in self._parts:
+            row = np.searchsorted(numbers, device)
+            here = np.flatnonzero(numbers[np.minimum(row, len(numbers) - 1)] == device)
+            if len(here):
+                mine = device[here]
+                columns = measure(row[here], ts_ms[here] / 1000, self.pace.interval_ms[mine] / 1000)
+                found.append(Block(kind, mine, ts_ms[here], seq[here], boot[here], columns))
+        return found
+
+    def fields(self, block: Block) -> list[dict[str, Any]]:
+        """What goes on the wire, row by row."""
+        local = self.tells_local_time
         ts = [
-            datetime.fromtimestamp(ms / 1000, WIB) if text else ms
-            for ms, text in zip(times, in_text, strict=True)
+            datetime.fromtimestamp(ms / 1000, WIB) if local[i] else ms
+            for i, ms in zip(block.device.tolist(), block.ts_ms.tolist(), strict=True)
         ]  # fmt: skip
-        boot = [self._boot[i] for i in numbers]
-        rows = zip(ts, seq.tolist(), boot, *(_listed(*c) for c in columns.items()), strict=True)
+        names = ("ts", "seq", "boot", *block.columns)
+        columns = (_listed(*named) for named in block.columns.items())
+        rows = zip(ts, block.seq.tolist(), block.boot.tolist(), *columns, strict=True)
         fields = [dict(zip(names, row, strict=True)) for row in rows]
-        if columns.keys() >= gauges.LEVEL_OR_DISTANCE:
+        if block.columns.keys() >= gauges.LEVEL_OR_DISTANCE:
             for one in fields:
                 for name in gauges.LEVEL_OR_DISTANCE:
                     if one[name] is None:
                         del one[name]
-        return [Reading(*row) for row in zip(numbers, times, fields, strict=True)]
+        return fields
 
-    def _made(self, seed: int, start: float, opening: bool) -> list[tuple[Ints, _Measure]]:
+    def _made(self, seed: int, start: float, here: Happenings) -> list[tuple[str, Ints, _Measure]]:
         """For each kind the numbers of its devices, ascending, and the function that measures rows of them."""
-        rivers = Rivers(seed, start, opening=opening)
         kinds = np.array([d.kind for d in self.devices])
         of = {kind: np.flatnonzero(kinds == kind) for kind in ("streetlight", "water_level", "traffic")}
         listed = {kind: [self.devices[i] for i in numbers] for kind, numbers in of.items()}
-        lit = lamps.lamps_of(listed["streetlight"], seed)
+        lit = lamps.lamps_of(listed["streetlight"], seed, faulty_share=here.faulty_share, failures=here.failures)
+        rivers = Rivers(seed, start, opening=here.opening, storms=here.storms, seeded=here.seeded)
         wet = gauges.gauges_of(listed["water_level"], seed, rivers)
-        counted = traffic.detectors_of(listed["traffic"], seed)
+        counted = traffic.detectors_of(listed["traffic"], seed, incidents=here.incidents)
         measures: dict[str, _Measure] = {
             "streetlight": lambda row, t, period_s: lamps.measure(lit, row, t),
             "water_level": lambda row, t, period_s: gauges.measure(wet, row, t, period_s),
             "traffic": lambda row, t, period_s: traffic.measure(counted, row, t, period_s),
         }
-        return [(of[kind], measures[kind]) for kind in of if len(of[kind])]
+        return [(kind, numbers, measures[kind]) for kind, numbers in of.items() if len(numbers)]
 
 
 _Measure = Callable[[Ints, Floats, Floats], dict[str, Floats]]
+
+
+def boot_ids(seed: int, device: Ints, at_ms: Ints) -> Texts:
+    """Ids of the boots that these devices began at these times: six hexadecimal digits."""
+    ids = (uniform(seed, "boot", device, at_ms) * 2**24).astype(np.int64)
+    return np.array([f"{number:06x}" for number in ids.tolist()], dtype=np.object_)
 
 
 def _when(reading: Reading) -> int:
@@ -109,9 +183,8 @@ def _when(reading: Reading) -> int:
 
 def _listed(name: str, column: Floats) -> list[Any]:
     """Numbers as Python objects; NaN becomes null, what is counted a whole number."""
-    if name in WHOLE:
-        return list(column.astype(np.int64).tolist())
     nothing = np.isnan(column)
     if not nothing.any():
-        return list(column.tolist())
-    return [None if x else v for v, x in zip(column.tolist(), nothing.tolist(), strict=True)]
+        return list((column.astype(np.int64) if name in WHOLE else column).tolist())
+    number: Callable[[float], float] = int if name in WHOLE else float
+    return [None if x else number(v) for v, x in zip(column.tolist(), nothing.tolist(), strict=True)]

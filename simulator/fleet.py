@@ -1,13 +1,14 @@
 """The invented fleet: mostly lamps, seven gauges, traffic detectors on named streets of Kisaran.
 
-A pure function of size, seed and region; ids are stable, so registering it twice changes nothing.
+A pure function of its sizes, seed and region; ids are stable, so registering it twice changes nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from devices.device import Device, check
 from simulator.asahan import (
@@ -26,14 +27,31 @@ from simulator.noise import normal, uniform
 LAMP_SPACING_DEG = 0.00036  # 40 m between poles
 ALL_POLES = 10_000  # a fleet of so many lamps has every pole
 FEEDERS = "ABCD"
+SUPPLY = ("panel", "feeder")  # attributes that name what feeds a lamp
 NOMINAL_W = (40.0, 60.0, 90.0, 120.0, 150.0)
 DIRECTIONS = ("masuk kota", "keluar kota")
 
 
+class Sizes(NamedTuple):
+    """How many gauges (of the seven, in their order), detectors, and lamps in each panel."""
+
+    gauges: int
+    detectors: int
+    panels: tuple[int, ...]
+
+
 def make_fleet(size: int, seed: int, region: str = REGION) -> list[Device]:
     """`size` devices: gauges first, then detectors, then lamps."""
-    gauges, detectors, lamps = mix(size)
-    made = [*_gauges(gauges, region), *_detectors(detectors, seed, region), *_lamps(lamps, seed, region)]
+    return build(mix(size), seed, region)
+
+
+def build(sizes: Sizes, seed: int, region: str = REGION) -> list[Device]:
+    """A fleet of these sizes, in the same order."""
+    made = [
+        *_gauges(sizes.gauges, region),
+        *_detectors(sizes.detectors, seed, region),
+        *_lamps(sizes.panels, seed, region),
+    ]
     devices = []
     for device in made:
         checked = check(device)
@@ -43,14 +61,26 @@ def make_fleet(size: int, seed: int, region: str = REGION) -> list[Device]:
     return devices
 
 
-def mix(size: int) -> tuple[int, int, int]:
-    """Gauges, detectors and lamps of a fleet: about 93 % lamps, less in small fleets so that all kinds appear."""
+def tagged(devices: Sequence[Device], tag: str) -> list[Device]:
+    """The same devices under ids, panels and names of their own, so that two runs never share one."""
+    own = []
+    for device in devices:
+        supply = {name: f"{tag}-{device.attributes[name]}" for name in SUPPLY if name in device.attributes}
+        attributes = {**device.attributes, **supply}
+        own.append(replace(device, id=f"{tag}-{device.id}", name=f"{device.name} [{tag}]", attributes=attributes))
+    return own
+
+
+def mix(size: int) -> Sizes:
+    """About 93 % lamps, less in small fleets so that all kinds appear."""
     if size < 40:
         gauges = min(len(GAUGES), max(1, size // 4))
         detectors = max(1, size // 8) if size > 2 else 0
     else:
         gauges, detectors = len(GAUGES), max(4, round(0.03 * size))
-    return gauges, detectors, size - gauges - detectors
+    lamps = size - gauges - detectors
+    panels = max(1, lamps // round(min(150, max(12, lamps / 12)))) if lamps else 0
+    return Sizes(gauges, detectors, tuple(lamps // panels + (p < lamps % panels) for p in range(panels)))
 
 
 def _gauges(count: int, region: str) -> Iterator[Device]:
@@ -90,17 +120,16 @@ def _detectors(count: int, seed: int, region: str) -> Iterator[Device]:
         )
 
 
-def _lamps(count: int, seed: int, region: str) -> Iterator[Device]:
-    """Lamps in panels of up to 165, each with up to four feeders that leave it along streets.
+def _lamps(panels: Sequence[int], seed: int, region: str) -> Iterator[Device]:
+    """Lamps in panels, each with up to four feeders that leave it along streets.
 
     A small fleet has small panels and stands for every n-th pole, so that a dozen towns can be seen and not one street.
     """
+    count = sum(panels)
     spacing_deg = LAMP_SPACING_DEG * max(1.0, min(8.0, math.sqrt(ALL_POLES / max(count, 1))))
-    panels = max(1, count // round(min(150, max(12, count / 12)))) if count else 0
     width = max(4, len(str(count)))
     number = 0
-    for p, place in enumerate(_places(panels)):
-        members = count // panels + (p < count % panels)
+    for p, (place, members) in enumerate(zip(_places(len(panels)), panels, strict=True)):
         feeders = max(1, min(len(FEEDERS), members // 4))
         spread = normal(seed, "panel/place", p, [0, 1])
         lat0, lon0 = place.town[0] + 0.006 * float(spread[0]), place.town[1] + 0.006 * float(spread[1])

@@ -5,7 +5,7 @@ Times are whole milliseconds, and a device's k-th report since 1970 has the same
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 
-# Demo pace: far faster than real devices (lamps 15 min, gauges 10 min, detectors 5 min), so that a dashboard moves.
+# The pace of real devices, s.
+FIELD_PACE_S = {"streetlight": 900.0, "water_level": 600.0, "traffic": 300.0}
+# Demo pace: far faster, so that a dashboard moves.
 LAMP_S, GAUGE_S, DETECTOR_S = 8.0, 10.0, 30.0
 LAMPS_AT_DEMO_PACE = 1_200  # more lamps report less often, down to
 LAMP_SLOWEST_S = 60.0
@@ -51,12 +53,15 @@ class Schedule(NamedTuple):
         return device, first[device] + np.arange(len(device)) - begin
 
 
-def schedule(kinds: Sequence[str], rate: float | None) -> Schedule:
-    """The demo pace, or one scaled to `rate` messages a second in all. Raises RateError when it cannot be reached."""
+def schedule(kinds: Sequence[str], rate: float | None, seconds: Mapping[str, float] | None = None) -> Schedule:
+    """The demo pace, that of `seconds` by kind, or one scaled to `rate` messages a second in all.
+
+    Raises RateError when the rate cannot be reached.
+    """
     lamps = kinds.count("streetlight")
     lamp_s = min(max(LAMP_S, LAMP_S * lamps / LAMPS_AT_DEMO_PACE), LAMP_SLOWEST_S)
-    seconds = {"streetlight": lamp_s, "water_level": GAUGE_S, "traffic": DETECTOR_S}
-    interval = np.array([seconds[kind] for kind in kinds])
+    pace = {"streetlight": lamp_s, "water_level": GAUGE_S, "traffic": DETECTOR_S} | dict(seconds or {})
+    interval = np.array([pace[kind] for kind in kinds])
     if rate is not None:
         if not 0 < rate < float("inf"):
             raise RateError(f"--rate {rate:g}: must be above 0 messages a second")

@@ -7,6 +7,7 @@ duration: the local pattern behind the floods of 2017 and 2020. Wet season all y
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +36,8 @@ class Storm(NamedTuple):
     runoff: float
 
 
-def storms(seed: int, first: int, last: int) -> list[Storm]:
+@lru_cache(maxsize=16)
+def storms(seed: int, first: int, last: int) -> tuple[Storm, ...]:
     """The storms of the evenings first … last, numbered by days since 1970 in WIB."""
     day = np.arange(first - MEMORY_DAYS, last + 1)
     chance, u = uniform(seed, "storm/chance", day), uniform(seed, "storm/depth", day)
@@ -46,15 +48,17 @@ def storms(seed: int, first: int, last: int) -> list[Storm]:
     lon = HILLS[1] + 0.12 * normal(seed, "storm/lon", day).clip(-2, 2)
     radius = 12 + 10 * uniform(seed, "storm/radius", day)
     wet = _runoff(depth)
-    return [
+    return tuple(
         Storm(*(float(column[i]) for column in (begin, duration, depth, lat, lon, radius, wet)))
         for i in range(MEMORY_DAYS, len(day))
         if depth[i] > 0
-    ]
+    )
 
 
-def cumulative_mm(falling: Iterable[Storm], lat: float, lon: float, t: Floats, *, runoff: bool = False) -> Floats:
-    """Rain since all these storms began, at one place; with `runoff` only the share that reaches the river."""
+def cumulative_mm(
+    falling: Iterable[Storm], lat: float | Floats, lon: float | Floats, t: Floats, *, runoff: bool = False
+) -> Floats:
+    """Rain in mm since all these storms began, at one place or each its own; with `runoff` what reaches the river."""
     total = np.zeros(np.shape(t))
     for storm in falling:
         km = np.hypot((lat - storm.lat) * 110.6, (lon - storm.lon) * 111.2)

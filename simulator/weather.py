@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from devices.kind import Floats
-from simulator.noise import smooth
+from simulator.noise import wander
 from simulator.rain import DAY_S, WIB_S
 
 
@@ -22,4 +24,21 @@ def air_c(seed: int, t: Floats) -> Floats:
         -np.cos(np.pi * (hour - 5.5) / 8.5),
         np.cos(np.pi * ((hour - 14) % 24) / 15.5),
     )
-    return np.asarray(28 + 4 * daily + 0.7 * smooth(seed, "air", np.zeros(1), t, 6 * 3600))
+    everywhere = np.zeros(len(t), dtype=np.int64)
+    return np.asarray(28 + 4 * daily + 0.7 * wander(seed, "air", [0], 6 * 3600).at(everywhere, t))
+
+
+def minutely(curve: Callable[[Floats], Floats], t: Floats) -> Floats:
+    """A slow curve of time, straight between whole minutes: worked out once a minute and not once a row.
+
+    The minutes are those of the clock, so the value at t does not depend on what else is asked.
+    """
+    minute = np.floor(t / 60)
+    first, last = (minute.min(), minute.max() + 1) if len(t) else (0.0, 0.0)
+    if last - first > len(t):  # few rows far apart
+        before, after = curve(minute * 60), curve((minute + 1) * 60)
+    else:
+        table = curve(np.arange(first, last + 1) * 60)
+        i = (minute - first).astype(np.int64)
+        before, after = table[i], table[i + 1]
+    return np.asarray(before + (t / 60 - minute) * (after - before))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,11 +14,13 @@ from devices.sun import elevation_deg
 from simulator import lamps
 from simulator.city import City
 from simulator.fleet import make_fleet
+from simulator.lamp_duty import STANDBY_W, SURGE, moment, power_w
+from simulator.lamp_faults import Fault
 from tests.simulator.field import DAY_S, grid, through_ingest, wib
 
 DEVICES = [device for device in make_fleet(200, 1) if device.kind == "streetlight"]
 FITTED = lamps.lamps_of(DEVICES, 1)
-HEALTHY = FITTED.fault == lamps.Fault.NONE
+HEALTHY = FITTED.fault == Fault.NONE
 STEP_S = 60.0
 TIMES = wib(12) + np.arange(0, 2 * DAY_S, STEP_S)  # two nights, from noon to noon
 
@@ -44,7 +48,7 @@ def test_lit_at_night_and_dimmed_between_22_and_05(measured: dict[str, np.ndarra
     night = (sun < -6) & HEALTHY[:, None]
     hour = (TIMES - wib(0)) / 3600 % 24
     late = (hour >= 22) | (hour < 5)
-    share = measured["power_w"] / FITTED.nominal_w[:, None]
+    share = measured["power_w"] / FITTED.duty.nominal_w[:, None]
     assert set(np.unique(measured["dimming_pct"][night])) == {70, 100}
     np.testing.assert_allclose(share[night & ~late], 1, atol=0.03)
     assert (share[night & late] > 0.6).all()
@@ -108,7 +112,7 @@ def test_lamps_do_not_all_switch_at_once(measured: dict[str, np.ndarray]) -> Non
 def test_a_lit_lamp_is_warmer(measured: dict[str, np.ndarray]) -> None:
     two_in_the_morning = int(14 * 3600 / STEP_S)
     lit = measured["temperature_c"][HEALTHY, two_in_the_morning]
-    dark = measured["temperature_c"][FITTED.fault == lamps.Fault.DRIVER, two_in_the_morning]
+    dark = measured["temperature_c"][FITTED.fault == Fault.DRIVER, two_in_the_morning]
     assert lit.min() > dark.max() + 5
 
 
@@ -121,35 +125,55 @@ class TestFaults:
         assert count[1:].min() >= 1
 
     def test_a_broken_driver_is_dark_at_night(self, measured: dict[str, np.ndarray], sun: np.ndarray) -> None:
-        driver = FITTED.fault == lamps.Fault.DRIVER
-        night = measured["power_w"][driver & True][sun[driver] < -6]
+        driver = FITTED.fault == Fault.DRIVER
+        night = measured["power_w"][driver][sun[driver] < -6]
         assert 0 < night.max() < 2
 
     def test_a_day_burner_is_lit_around_the_clock(self, measured: dict[str, np.ndarray]) -> None:
-        burner = FITTED.fault == lamps.Fault.DAY_BURNER
-        assert (measured["power_w"][burner] > 0.9 * FITTED.nominal_w[burner, None]).all()
+        burner = FITTED.fault == Fault.DAY_BURNER
+        assert (measured["power_w"][burner] > 0.9 * FITTED.duty.nominal_w[burner, None]).all()
 
     def test_the_weak_feeder_is_low_by_night(self, measured: dict[str, np.ndarray], sun: np.ndarray) -> None:
-        weak = FITTED.fault == lamps.Fault.LOW_VOLTAGE
+        weak = FITTED.fault == Fault.LOW_VOLTAGE
         assert measured["voltage_v"][weak][sun[weak] < -6].max() < 198
 
     def test_the_shipped_rules_find_all_that_have_one_and_no_other(self) -> None:
-        made = City(DEVICES, 1, wib(19), rate=len(DEVICES) / 300, opening=False)
+        made = City(DEVICES, 1, wib(19), rate=len(DEVICES) / 300)
         fleet = Fleet(DEVICES)
         engine = Engine(shipped())
         engine.fit(fleet)
         batch = through_ingest(DEVICES, made.readings(made.start_ms, made.start_ms + 3 * 3_600_000))
         raised = {(t.key.rule, t.key.device_id) for t in evaluate(engine, fleet, batch.readings).transitions}
-        broken = {"lamp_out": lamps.Fault.DRIVER, "voltage_low": lamps.Fault.LOW_VOLTAGE}
+        broken = {"lamp_out": Fault.DRIVER, "voltage_low": Fault.LOW_VOLTAGE}
         assert raised == {
             (rule, DEVICES[i].id) for rule, fault in broken.items() for i in np.flatnonzero(FITTED.fault == fault)
         }
 
 
+class TestOldLamps:
+    def test_are_those_of_some_panels(self) -> None:
+        devices = [device for device in make_fleet(20_000, 1) if device.kind == "streetlight"]
+        old = lamps.lamps_of(devices, 1).duty.surge_w > 0
+        panels = {device.attributes["panel"]: bool(o) for device, o in zip(devices, old, strict=True)}
+        assert all(panels[d.attributes["panel"]] == o for d, o in zip(devices, old, strict=True))
+        assert sum(panels.values()) / len(panels) == pytest.approx(lamps.OLD_SHARE, abs=0.06)
+
+    def test_draw_more_in_the_first_minutes_and_leds_do_not(self) -> None:
+        duty = replace(FITTED.duty, surge_w=np.where(np.arange(len(FITTED)) % 2, SURGE * FITTED.duty.nominal_w, 0.0))
+        fitted = replace(FITTED, duty=duty)
+        row = np.flatnonzero(HEALTHY)
+        on = moment(duty, row, np.full(len(row), wib(19))).on + wib(12)
+        share = [lamps.measure(fitted, row, on + s)["power_w"] / duty.nominal_w[row] for s in (1, 301)]
+        np.testing.assert_allclose(share[0], np.where(row % 2, 1.27, 1.0), atol=0.03)
+        np.testing.assert_allclose(share[1], 1, atol=0.03)
+        used = lamps.measure(fitted, row, on + 301)["energy_wh"] - lamps.measure(fitted, row, on)["energy_wh"]
+        np.testing.assert_allclose(used, duty.nominal_w[row] * np.where(row % 2, 341.5, 301) / 3600, atol=0.11)
+
+
 def test_power_follows_the_dimming_curve() -> None:
     nominal = np.full(5, 100.0)
-    watts = lamps.power_w(nominal, np.array([0, 0.1, 0.5, 0.7, 1]))
-    assert watts[0] == pytest.approx(lamps.STANDBY_W)
+    watts = power_w(nominal, np.array([0, 0.1, 0.5, 0.7, 1]))
+    assert watts[0] == pytest.approx(STANDBY_W)
     assert watts[-1] == pytest.approx(100)
     assert watts[3] == pytest.approx(0.7 + 99.3 * (0.85 * 0.7 + 0.15 * 0.49))
     assert (np.diff(watts) > 0).all()

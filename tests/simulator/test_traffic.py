@@ -9,7 +9,7 @@ from alerts.engine import Engine, evaluate
 from alerts.rule import shipped
 from devices.fleet import Fleet
 from devices.kinds import KINDS
-from simulator import traffic
+from simulator import demand, traffic
 from simulator.city import City
 from simulator.fleet import make_fleet
 from tests.simulator.field import DAY_S, grid, through_ingest, wib
@@ -56,7 +56,7 @@ def test_speed_is_null_if_and_only_if_nothing_passed(period_s: float) -> None:
     found = day_of(0, period_s)
     np.testing.assert_array_equal(np.isnan(found["speed_kmh"]), found["count"] == 0)
     np.testing.assert_array_equal(np.isnan(found["headway_s"]), found["count"] == 0)
-    np.testing.assert_array_equal(found["occupancy_pct"] == 0, found["count"] == 0)
+    assert (found["occupancy_pct"][found["count"] > 0] > 0).all()
     assert (found["count"] == 0).any(), "some period at night is empty"
 
 
@@ -116,9 +116,31 @@ class TestDay:
         prayer = (HOURS > 12.3) & (HOURS <= 12.9)
         assert friday[prayer].sum() < 0.6 * tuesday[prayer].sum()
 
+    def test_saturday_is_lighter_but_schools_open(self) -> None:
+        saturday, tuesday, sunday = self.total(4), self.total(), self.total(5)
+        school = (HOURS > 6.75) & (HOURS <= 7.75)
+        assert sunday[school].sum() < 0.7 * saturday[school].sum()
+        assert saturday[school].sum() < tuesday[school].sum()
+        assert saturday.sum() < 0.97 * tuesday.sum()
+
+    def test_a_holiday_is_like_a_sunday(self) -> None:
+        christmas, before = (demand.profile(wib(0, day) + HOURS * 3600) for day in (31, 29))
+        commuting = (HOURS > 6.5) & (HOURS <= 8)
+        assert christmas[commuting].sum() < 0.6 * before[commuting].sum()
+
+    def test_in_the_fasting_month_the_evening_comes_early_and_late(self) -> None:
+        """Tuesday 3 March 2026, against Tuesday 14 April."""
+        t = np.arange(0, DAY_S, 60.0)
+        fasting, ordinary = (demand.profile(wib(0, day) + t) for day in (-266, -224))
+        assert 16 <= fasting.argmax() / 60 <= 17
+        noon, sunset, night = (fasting[m] / ordinary[m] for m in (750, 1110, 1242))
+        assert sunset < 0.6
+        assert noon < 1
+        assert night > 1.5
+
     def test_the_profile_peaks_at_5_in_the_afternoon(self) -> None:
         t = wib(0) + np.arange(0, DAY_S, 60.0)
-        profile = traffic.profile(t)
+        profile = demand.profile(t)
         assert abs(profile.argmax() / 60 - 17) < 0.25
         assert profile.max() == pytest.approx(1, abs=0.1)
         assert profile.min() == pytest.approx(0.05, abs=0.01)
@@ -139,13 +161,13 @@ class TestQueues:
         quiet = [i for i, d in enumerate(DEVICES) if d.attributes["site"] in ("Jl. Buntu Pane", "Jl. Pulau Rakyat")]
         assert quiet
         row, t = grid(len(DEVICES), wib(0) + HOURS * 3600)
-        _, speed = traffic.flow_and_speed(FITTED, row, t)
+        speed = traffic.state(FITTED, row, t).speed
         ratio = speed.reshape(len(DEVICES), -1)[quiet] / FITTED.free_flow_kmh[quiet, None]
         assert ratio.min() == 1
 
     def test_no_more_passes_than_capacity(self) -> None:
         row, t = grid(len(DEVICES), wib(0) + HOURS * 3600)
-        flow, speed = traffic.flow_and_speed(FITTED, row, t)
+        flow, speed, _, _ = traffic.state(FITTED, row, t)
         assert (flow <= FITTED.capacity[row] * (1 + 1e-9)).all()
         assert ((speed > 0) & (speed <= FITTED.free_flow_kmh[row])).all()
 
@@ -166,6 +188,84 @@ class TestQueues:
         assert ("tr-imam-bonjol-1", "cleared") in steps
         assert len(steps) < 20
         assert engine.states == {}, "evaluating alone keeps nothing"
+
+
+class TestIncidents:
+    """A crash that leaves a tenth of Jl. Sutomo, a quiet street, from 10:00 to 10:40 on Tuesday."""
+
+    CRASH = traffic.Incident("Jl. Sutomo", wib(10), wib(10) + 2400, 0.1)
+    T = wib(9) + np.arange(0, 3 * 3600, 60.0)
+    AT = np.array([d.attributes["site"] == "Jl. Sutomo" for d in DEVICES])
+
+    def states(self, *incidents: traffic.Incident) -> dict[str, np.ndarray]:
+        fitted = traffic.detectors_of(DEVICES, 1, incidents=incidents)
+        found = traffic.state(fitted, *grid(len(DEVICES), self.T))
+        return {name: column.reshape(len(DEVICES), -1) for name, column in found._asdict().items()}
+
+    def test_a_queue_forms_and_dissolves(self) -> None:
+        found = self.states(self.CRASH)
+        queued = found["queued"][self.AT]
+        assert not queued[:, wib(10) > self.T].any()
+        assert queued[:, (wib(10.25) < self.T) & (wib(10.65) > self.T)].all()
+        assert not queued[:, wib(11.7) < self.T].any()
+        after = (wib(10) + 2400 < self.T) & (wib(10) + 2700 > self.T)
+        assert queued[:, after].any(), "those who waited must still pass"
+        index = found["speed"] / FITTED.free_flow_kmh[:, None]
+        assert index[self.AT][:, (wib(10.25) < self.T) & (wib(10.65) > self.T)].max() < 0.2
+
+    def test_it_looks_the_same_however_time_is_cut(self) -> None:
+        fitted = traffic.detectors_of(DEVICES, 1, incidents=[self.CRASH])
+        row, t = grid(len(DEVICES), self.T)
+        whole = traffic.measure(fitted, row, t, np.full(len(t), 60.0))
+        some = np.random.default_rng(1).permutation(len(t))[:300]
+        again = traffic.detectors_of(DEVICES, 1, incidents=[self.CRASH])
+        for name, column in traffic.measure(again, row[some], t[some], np.full(len(some), 60.0)).items():
+            np.testing.assert_array_equal(column, whole[name][some])
+
+    def test_it_spreads_from_detector_to_detector(self) -> None:
+        queued = self.states(self.CRASH)["queued"][self.AT]
+        assert len(np.unique(queued.argmax(axis=1))) > 1
+
+    def test_other_streets_notice_nothing(self) -> None:
+        with_it, without = self.states(self.CRASH), self.states()
+        for name, column in with_it.items():
+            np.testing.assert_array_equal(column[~self.AT], without[name][~self.AT])
+
+    def test_no_more_passes_than_it_leaves(self) -> None:
+        flow = self.states(self.CRASH)["flow"][self.AT]
+        during = (wib(10.25) <= self.T) & (wib(10) + 2400 > self.T)
+        assert (flow[:, during] <= 0.1 * FITTED.capacity[self.AT, None] * (1 + 1e-6)).all()
+
+    def test_nobody_is_lost_in_a_queue(self) -> None:
+        passed = [self.states(*some)["flow"][self.AT].sum(axis=1) / 60 for some in ((self.CRASH,), ())]
+        np.testing.assert_allclose(passed[0], passed[1], rtol=0.06)
+
+    def test_of_two_at_a_time_the_narrower_counts(self) -> None:
+        other = self.CRASH._replace(since=wib(10.25), until=wib(10.5), capacity=0.05)
+        elsewhere = traffic.Incident("Jl. Air Joman", wib(10), wib(11), 0.1)
+        found = self.states(self.CRASH, other, elsewhere)
+        flow = found["flow"][self.AT]
+        both = (wib(10.25) <= self.T) & (wib(10.5) > self.T)
+        assert (flow[:, both] <= 0.05 * FITTED.capacity[self.AT, None] * (1 + 1e-6)).all()
+        air_joman = [d.attributes["site"] == elsewhere.site for d in DEVICES]
+        assert found["queued"][air_joman].any()
+
+    def test_where_nothing_moves_the_road_is_full_and_nothing_passes(self) -> None:
+        closed = self.CRASH._replace(capacity=0.0)
+        fitted = traffic.detectors_of(DEVICES, 1, incidents=[closed])
+        row = np.flatnonzero(self.AT)
+        found = traffic.measure(fitted, row, np.full(len(row), wib(10.5)), np.full(len(row), 60.0))
+        assert found["count"].max() == 0
+        assert np.isnan(found["speed_kmh"]).all()
+        assert found["occupancy_pct"].min() > 80
+
+    @pytest.mark.parametrize(
+        ("changed", "says"),
+        [({"site": "Jl. Entah"}, "Jl. Entah"), ({"until": 0.0}, "until"), ({"capacity": 1.1}, "capacity 1.1")],
+    )
+    def test_that_make_no_sense_are_refused(self, changed: dict[str, object], says: str) -> None:
+        with pytest.raises(ValueError, match=says):
+            traffic.detectors_of(DEVICES, 1, incidents=[self.CRASH._replace(**changed)])
 
 
 def test_long_periods_and_unknown_streets_work() -> None:
