@@ -1,7 +1,7 @@
 """One MQTT connection that publishes with QoS 1 and loses nothing: what is not acknowledged is sent again.
 
-The in-flight window is bounded and the bound stops the caller. paho keeps the protocol and re-sends with DUP after
-a reconnect; its socket is driven by our asyncio loop, so that publishing and reconnecting never race.
+The in-flight window is bounded and the bound stops the caller. Packet ids and what is in flight are ours and outlive a
+connection; the socket is driven by our asyncio loop, so that publishing and reconnecting never race.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from runtime.log import get_logger
 from runtime.mqtt_url import Broker
+from simulator.packets import PACKET_IDS, again, publish_packet
+from simulator.wire import Wire
 
 log = get_logger("simulator.publish")
 
@@ -28,62 +30,72 @@ STEADY_S = 10.0
 
 
 class Publisher:
-    """Publishes in order; at most `window` messages are unacknowledged, and they are all the memory it needs."""
+    """Publishes in order; at most `window` messages are unacknowledged, and they are all the memory it needs.
+
+    on_acknowledged is told the number of each message (the first published is 0) when the broker acknowledges it, in
+    that order; on_lost, that an established connection was lost, before the next try to connect.
+    """
 
     def __init__(self, broker: Broker, client_id: str, window: int) -> None:
+        if not 0 < window < PACKET_IDS:
+            raise ValueError(
+                f"window {window:,}: 1 to {PACKET_IDS - 1:,} messages in flight, MQTT has no more packet ids"
+            )
         self._broker, self._window = broker, window
         self._loop = asyncio.get_running_loop()
         self._socket: Any = None
         self._ready = False
         self._lost = asyncio.Event()
         self._changed = asyncio.Event()
+        # By packet id, in order of publishing: number and packet.
+        self._unacknowledged: dict[int, tuple[int, bytes]] = {}
+        self._packet_id = 0
         self.published = 0
         self.acknowledged = 0
         self.connections = 0
-        self._client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            clean_session=False,
-            protocol=paho.MQTTv311,
-            reconnect_on_failure=False,
-        )
-        # Ours is the window. paho's own would look through all messages in flight for each acknowledgement.
-        self._client.max_inflight_messages_set(0)
-        self._client.max_queued_messages_set(0)
+        self.on_acknowledged: Callable[[int], None] | None = None
+        self.on_lost: Callable[[], None] | None = None
+        self._client = Wire(client_id, self._on_pubacks)
         if broker.username:
             self._client.username_pw_set(broker.username, broker.password)
         if broker.tls:
             self._client.tls_set_context(ssl.create_default_context())
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
-        self._client.on_publish = self._on_publish
         self._client.on_socket_close = self._on_socket_close
         self._client.on_socket_register_write = self._on_register_write
         self._client.on_socket_unregister_write = self._on_unregister_write
 
     @property
     def in_flight(self) -> int:
-        return self.published - self.acknowledged
+        return len(self._unacknowledged)
 
     @property
     def connected(self) -> bool:
         return self._ready
 
     async def publish(self, topic: str, payload: bytes) -> None:
-        """Send one message; waits while the window is full or the broker is away."""
-        while not self._ready or self.in_flight >= self._window:
-            self._changed.clear()
-            await self._changed.wait()
-        # Packet ids wrap at 65,535: one still in flight is refused, and the next is tried.
-        while self._client.publish(topic, payload, qos=1).rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
-            pass
-        self.published += 1
+        """Send one message; waits while the window is full or the broker is away. Raises ValueError: too long."""
+        await self.publish_many([(topic.encode(), payload)])
+
+    async def publish_many(self, messages: Iterable[tuple[bytes, bytes]]) -> None:
+        """Send (topic, payload) after (topic, payload); waits as `publish` does."""
+        for topic, payload in messages:
+            while not self._ready or len(self._unacknowledged) >= self._window:
+                await self._change()
+            packet_id = self._packet_id % PACKET_IDS + 1
+            while packet_id in self._unacknowledged:  # one that waits for a whole round of ids
+                packet_id = packet_id % PACKET_IDS + 1
+            packet = publish_packet(topic, payload, packet_id)
+            self._packet_id = packet_id
+            self._unacknowledged[packet_id] = (self.published, packet)
+            self.published += 1
+            self._client.send(packet)
 
     async def drained(self) -> None:
         """Return once every message is acknowledged."""
-        while self.in_flight:
-            self._changed.clear()
-            await self._changed.wait()
+        while self._unacknowledged:
+            await self._change()
 
     async def run(self) -> None:
         """Stay connected until cancelled; reconnects with growing pauses."""
@@ -91,7 +103,7 @@ class Publisher:
         try:
             while True:
                 self._lost.clear()
-                began = time.monotonic()
+                began, before = time.monotonic(), self.connections
                 try:
                     # Blocks for as long as the name look-up and the TCP handshake take: not on our loop.
                     await asyncio.to_thread(self._connect)
@@ -100,12 +112,19 @@ class Publisher:
                 else:
                     self._watch()
                     await self._serve()
+                    if self.connections > before and self.on_lost is not None:
+                        self.on_lost()
                 if time.monotonic() - began > STEADY_S:
                     pause = RECONNECT_FIRST_S
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, RECONNECT_MAX_S)
         finally:
             self._close()
+
+    async def _change(self) -> None:
+        """Wait until something was acknowledged, or the connection is there."""
+        self._changed.clear()
+        await self._changed.wait()
 
     # -- paho's side -----------------------------------------------------------------------------
 
@@ -119,18 +138,14 @@ class Publisher:
             while not self._lost.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._lost.wait(), 1)
-                if not self._lost.is_set():
-                    self._client.loop_read()  # TLS may hold bytes that select() does not see
-                    if self._client.loop_misc() != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                        self._lost.set()
+                if not self._lost.is_set() and self._client.loop_misc() != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                    self._lost.set()
         finally:
             self._close()
 
     def _close(self) -> None:
         self._ready = False
-        if self._client.socket() is not None:
-            self._client.disconnect()
-            self._client.loop_write()
+        self._client.close()
         self._unwatch()
 
     def _on_connect(self, client: Any, userdata: Any, flags: Any, code: ReasonCode, properties: Any) -> None:
@@ -140,12 +155,20 @@ class Publisher:
             return
         self.connections += 1
         log.info("broker.connected", host=self._broker.host, port=self._broker.port, resent=self.in_flight)
-        # paho queues what was in flight right after this call, before any waiting publish can run.
+        # Before any waiting publish can run. Whether they were written, we do not know: DUP may be said of both.
+        for _, packet in self._unacknowledged.values():
+            self._client.send(again(packet))
         self._ready = True
         self._changed.set()
 
-    def _on_publish(self, client: Any, userdata: Any, mid: int, code: ReasonCode, properties: Any) -> None:
-        self.acknowledged += 1
+    def _on_pubacks(self, packet_ids: tuple[int, ...]) -> None:
+        for packet_id in packet_ids:
+            found = self._unacknowledged.pop(packet_id, None)
+            if found is None:
+                continue
+            self.acknowledged += 1
+            if self.on_acknowledged is not None:
+                self.on_acknowledged(found[0])
         self._changed.set()
 
     def _on_disconnect(self, client: Any, userdata: Any, flags: Any, code: ReasonCode, properties: Any) -> None:
@@ -161,14 +184,31 @@ class Publisher:
         if self._socket is None:
             self._lost.set()
             return
-        self._loop.add_reader(self._socket, self._client.loop_read)
+        self._loop.add_reader(self._socket, self._readable)
         if self._client.want_write():
-            self._loop.add_writer(self._socket, self._client.loop_write)
+            self._loop.add_writer(self._socket, self._writable)
+
+    def _readable(self) -> None:
+        self._guarded(self._client.loop_read)
+        # TLS may hold decrypted bytes that would wake nobody up.
+        if self._socket is not None and getattr(self._socket, "pending", int)():
+            self._loop.call_soon(self._readable)
+
+    def _writable(self) -> None:
+        self._guarded(self._client.loop_write)
+
+    def _guarded(self, step: Callable[[], object]) -> None:
+        """An exception must not leave a callback: asyncio would log it and call again, for ever."""
+        try:
+            step()
+        except Exception:
+            log.exception("broker.not_understood")
+            self._lost.set()
 
     def _on_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
         # Called in the connecting thread first, where the loop may not be touched: _watch makes up for it.
         if self._socket is not None and sock is self._socket:
-            self._loop.add_writer(sock, self._client.loop_write)
+            self._loop.add_writer(sock, self._writable)
 
     def _on_unregister_write(self, client: Any, userdata: Any, sock: Any) -> None:
         if self._socket is not None and sock is self._socket:
