@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from bench import generate, ingest
+from bench import generate, ingest, publish
 from bench.measure import keep
 
-BENCHMARKS = {"generate": generate.run, "ingest": ingest.run}
+BENCHMARKS = {"generate": generate.run, "ingest": ingest.run, "publish": publish.run}
 
 
 def main() -> None:
