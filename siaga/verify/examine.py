@@ -1,0 +1,114 @@
+"""Everything compared, at one moment of the database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import psycopg
+
+from ingest.intake import STRANGER
+from siaga.verify import alerts, episodes, quarantine, waiting
+from siaga.verify.api import Api
+from siaga.verify.of_kind import Checked, check
+from siaga.verify.report import Account, AlertTally, Finding, Report
+from siaga.verify.sent import OfKind
+from siaga.verify.window import Window
+from simulator.truth import Truth
+from storage import audit
+
+MS_US = 1_000
+# A device whose clock runs ahead, or a run that went on a little, still belongs to it.
+AFTER_US = 86_400_000_000
+
+
+class _Alerts(NamedTuple):
+    """Of one kind: as stored, and what came of comparing them. doubtful: differences that may be the broker's."""
+
+    stored: Mapping[int, audit.Alert]
+    transitions: Sequence[audit.Transition]
+    findings: Sequence[Finding]
+    doubtful: int
+    tally: AlertTally
+
+
+def examine(
+    conn: psycopg.Connection[Any], truth: Truth, told: Sequence[OfKind], zone: ZoneInfo, late_s: float, api: Api | None
+) -> Report:
+    """Compare all. Call it within a transaction that sees one moment."""
+    run = Window(truth.summary.start_ms * MS_US, truth.summary.end_ms * MS_US)
+    window = Window(run.since_us, run.until_us + AFTER_US)
+    lines = [*(device for of in told for device in of.devices), STRANGER]
+    kept = audit.quarantine(conn, lines)
+    in_quarantine = quarantine.compare({of.kind.name: of.quarantined for of in told}, kept)
+    findings = [*in_quarantine.findings, *quarantine.agree(kept, audit.ledger_totals(conn, lines))]
+    over_cap = {each.device_id for each in kept if each.over_cap and each.reason == "conflict"}
+    kinds: list[Checked] = []
+    of_alerts: list[_Alerts] = []
+    for of in told:
+        pending = waiting.pending(conn, of)
+        kinds.append(checked := check(conn, of, window, zone, not pending, over_cap))
+        of_alerts.append(raised := _alerts(conn, truth, of, run, late_s))
+        findings += [*checked.findings, *_waiting(of, pending), *raised.findings]
+        if api is not None:
+            api.compare_latest(of.kind, of.devices, audit.newest(conn, of.kind, of.devices))
+            api.compare_alerts(of.kind, of.devices, raised.stored, raised.transitions)
+            if not pending:
+                api.compare_hours(of.kind, of.devices, checked.hours, run)
+    return Report(
+        scenario=truth.summary.scenario,
+        seed=truth.summary.seed,
+        devices=len(truth.fleet),
+        accounts=[
+            _account(of, checked, in_quarantine.quarantined[of.kind.name])
+            for of, checked in zip(told, kinds, strict=True)
+        ],
+        rollups=dict(sum((checked.buckets for checked in kinds), Counter())),
+        alerts=AlertTally(*map(sum, zip(*(each.tally for each in of_alerts), strict=True))),
+        api=api.tally if api is not None else None,
+        findings=[*findings, *(api.findings if api is not None else ())],
+        notes=list(_notes(truth, sum(checked.again for checked in kinds), sum(each.doubtful for each in of_alerts))),
+    )
+
+
+def _alerts(conn: psycopg.Connection[Any], truth: Truth, of: OfKind, run: Window, late_s: float) -> _Alerts:
+    stored = {alert.id: alert for alert in audit.alerts(conn, of.devices)}
+    transitions = audit.transitions(conn, of.kind, of.devices)
+    own = frozenset(of.devices)
+    expected = [one for one in truth.alerts if one.device_id in own]
+    matched = alerts.match(expected, episodes.episodes(stored, transitions), run, of.unsure)
+    late = list(episodes.late(stored, transitions, run, late_s))
+    must = sum(one.must and one.device_id not in of.unsure for one in expected)
+    return _Alerts(
+        stored,
+        transitions,
+        [*matched.findings, *episodes.disagreeing(stored, transitions), *late],
+        len(matched.doubtful),
+        AlertTally(must, len(expected) - must, matched.found, matched.missing, matched.extra, matched.wrong, len(late)),
+    )
+
+
+def _account(of: OfKind, checked: Checked, quarantined: int) -> Account:
+    unsure = sum(of.unsure.values()) - checked.stored_unsure
+    accounted = checked.stored + checked.duplicate + checked.conflict + quarantined + unsure
+    return Account(
+        of.kind.name, of.published, checked.stored, checked.duplicate, checked.conflict, quarantined, unsure,
+        of.outcomes["not_sent"], of.published - accounted, checked.extra,
+    )  # fmt: skip
+
+
+def _waiting(of: OfKind, pending: int) -> Iterator[Finding]:
+    if pending:
+        detail = f"buckets of {of.kind.name} that wait for the worker: {pending}; none of the kind were compared"
+        yield Finding("pending", "rollup_mark", "", None, detail)
+
+
+def _notes(truth: Truth, again: int, doubtful: int) -> Iterator[str]:
+    if again:
+        yield f"delivered again and counted as duplicates: {again:,}"
+    for why, number in sorted(Counter(truth.unsure.values()).items()):
+        yield f"messages that may be lost, {why}: {number:,}"
+    if doubtful:
+        yield f"alerts that differ on devices whose messages may be lost: {doubtful:,}"

@@ -1,0 +1,123 @@
+"""A small run: three devices for some hours a day ago, with everything that can become of a packet, and its truth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from devices.batch import Packet
+from devices.topics import readings_topic
+from simulator.truth import OUTCOMES, Expected, Outcome, Step, Summary, Told, Writer
+from tests.storage.rolled import drain
+from tests.storage.world import COUNTER, GAUGE, LAMP, NOW, REGION, World
+
+# 23 November 2026, 19:00 WIB
+START = NOW - timedelta(days=1)
+STEP = timedelta(minutes=10)
+LEVELS = [1.0, 1.2, 25.0, 2.1, 2.2, 2.6, 2.6, 3.1, 1.5, 1.5, 1.5, 1.5, 1.4, 1.3]
+FLEET = (LAMP, GAUGE, COUNTER)
+
+
+class Sent(NamedTuple):
+    """A packet, or None where it never left, and what the truth tells of it."""
+
+    kind: str
+    told: Told
+    packet: Packet | None
+
+
+def ms(step: int) -> int:
+    return round((START + step * STEP).timestamp() * 1000)
+
+
+def sent() -> list[Sent]:
+    """In order of sending."""
+    chosen = [*_lamp(), *_gauge(), *_counter(), *_strangers()]
+    return [
+        one._replace(told=one.told._replace(message=number if one.packet else -1)) for number, one in enumerate(chosen)
+    ]
+
+
+def write_truth(folder: Path, run: list[Sent], *alerts: Expected, unsure: dict[int, str] | None = None) -> None:
+    writer = Writer(folder, FLEET)
+    for one in run:
+        writer.add(one.kind, one.told)
+    summary = Summary(
+        scenario="small", seed=1, region=REGION, clock="past", start_ms=ms(0), end_ms=ms(24), devices=len(FLEET),
+        messages=sum(one.packet is not None for one in run), outcomes=writer.outcomes, alerts=len(alerts),
+    )  # fmt: skip
+    writer.finish(summary, alerts, unsure or {})
+
+
+# Two readings for Siaga 3, one from Siaga 2 on; down half an hour after the level has fallen.
+FLOOD = Expected("siaga", "gauge", True, (Step(ms(4), 1), Step(ms(5), 2), Step(ms(7), 3)), ms(11), 0.0)
+
+
+async def ingest(url: str, run: list[Sent]) -> None:
+    """Through intake, engine and writer into a database, and rolled up."""
+    world = await World.make(url, *FLEET)
+    packets = [one.packet for one in run if one.packet]
+    for first in range(0, len(packets), 7):
+        await world.send(packets[first : first + 7])
+    await drain(world.conn)
+    await world.ground.close()
+
+
+def _item(
+    kind: str, device_id: str, step: int, outcome: Outcome, qc: int | None, values: dict[str, float | None],
+    derived: dict[str, float | None] | None = None, **more: Any,
+) -> Sent:  # fmt: skip
+    topic = readings_topic(more.pop("region", REGION), device_id)
+    ts_ms = ms(step) + more.pop("ahead_ms", 0)
+    payload = {"ts": ts_ms, "seq": step, "boot": "a1", **values}
+    told = Told(
+        0, device_id, "" if topic == readings_topic(REGION, device_id) else topic, ms(step), ts_ms, step, "a1", outcome,
+        qc, "", values | (derived or {}),
+    )  # fmt: skip
+    return Sent(kind, told, None if outcome == "not_sent" else Packet(topic, json.dumps(payload).encode(), NOW))
+
+
+def _lamp() -> Iterator[Sent]:
+    for step in range(24):
+        # The counter starts anew half-way, as after a change of the controller.
+        values: dict[str, float | None] = {
+            "power_w": 80.1 + step, "voltage_v": 221.3, "dimming_pct": 100, "energy_wh": 13.4 * (step % 12),
+            "temperature_c": None,
+        }  # fmt: skip
+        outcome: Outcome = "not_sent" if step in (5, 6) else "stored"
+        lamp = _item("streetlight", "lamp", step, outcome, 1 if outcome == "stored" else None, values)
+        yield lamp
+        if step in (3, 4):
+            yield lamp._replace(told=lamp.told._replace(outcome="duplicate", qc=None))
+        if step == 8:
+            yield _item("streetlight", "lamp", step, "conflict", None, values | {"power_w": 0.5})
+    yield _item("streetlight", "lamp", 24, "future_timestamp", None, {"power_w": 80}, ahead_ms=7 * 86_400_000)
+    for number in range(2):
+        told = Told(0, "lamp", "", ms(24), None, None, None, "malformed", None, "", {})
+        yield Sent("streetlight", told, Packet(readings_topic(REGION, "lamp"), b'{"ts": "tod' + b"a" * number, NOW))
+
+
+def _gauge() -> Iterator[Sent]:
+    for step, level in enumerate(LEVELS):
+        values: dict[str, float | None] = {"level_m": level, "rain_mm": 0.1 * step}
+        yield _item("water_level", "gauge", step, "stored", 4 if level > 20 else 1, values)
+    yield _item("water_level", "gauge", 20, "identity_mismatch", None, {"level_m": 1.0}, region="12.71")
+
+
+def _counter() -> Iterator[Sent]:
+    for step in range(12):
+        count = 10.0 * (step % 4)
+        values: dict[str, float | None] = {
+            "period_s": 600, "count": count, "speed_kmh": 31.5 + step if count else None, "occupancy_pct": 3.3,
+        }  # fmt: skip
+        yield _item("traffic", "counter", step, "stored", 1, values, {"flow_vph": count * 6})
+
+
+def _strangers() -> Iterator[Sent]:
+    yield _item("traffic", "nobody", 3, "unknown_device", None, {"count": 1})
+
+
+assert {one.told.outcome for one in sent()} == set(OUTCOMES) - {"too_large", "too_old"}
