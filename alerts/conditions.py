@@ -65,6 +65,17 @@ def lamp_out(rule: Rule, readings: Readings, fleet: Fleet) -> Judged:
     return _known(known, dark.astype(np.int8), dark.astype(np.int8))
 
 
+def unpowered(rule: Rule, readings: Readings, fleet: Fleet) -> Judged:
+    """No mains: less than the bound, in volts, while the sun is down, guard_s around each switch left out.
+
+    By day it is known not to be: a panel switched by a contactor has no mains then, and nobody misses it.
+    """
+    voltage = readings.numbers["voltage_v"]
+    day, night = _day_and_night(rule, readings, fleet)
+    dead = ((voltage < _bound(rule.level[0], readings, fleet)) & night).astype(np.int8)
+    return _known(~np.isnan(voltage) & (day | night), dead, dead)
+
+
 def congestion(rule: Rule, readings: Readings, fleet: Fleet) -> Judged:
     """Speed over free flow below a bound while occupancy exceeds occupancy_pct; over bound + hysteresis it is past."""
     index = readings.numbers["speed_kmh"] / fleet.attribute("free_flow_kmh")[readings.device]
@@ -92,6 +103,7 @@ CONDITIONS: dict[str, Callable[[Rule, Readings, Fleet], Judged]] = {
     "above": above,
     "below": below,
     "lamp_out": lamp_out,
+    "unpowered": unpowered,
     "congestion": congestion,
     "stale": stale,
 }

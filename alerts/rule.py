@@ -14,7 +14,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from devices.kind import Kind
 from devices.kinds import KINDS
 
-Condition = Literal["above", "below", "lamp_out", "congestion", "stale"]
+Condition = Literal["above", "below", "lamp_out", "unpowered", "congestion", "stale"]
+
+
+# Metrics that a condition reads beside the rule's own; conditions that compare with a bound; those that know one rung.
+_NEEDED = {
+    "lamp_out": ("power_w", "voltage_v", "dimming_pct"),
+    "unpowered": ("voltage_v",),
+    "congestion": ("speed_kmh", "occupancy_pct"),
+}
+_BOUNDED = ("above", "below", "unpowered", "congestion")
+_ONE_LEVEL = ("lamp_out", "unpowered", "stale")
 
 
 class RuleError(Exception):
@@ -77,15 +87,14 @@ class Rule(BaseModel):
             raise ValueError(f"metric: condition {self.condition!r} needs one")
         if kind is not None and self.metric is not None and self.metric not in kind.metrics:
             raise ValueError(f"metric {self.metric!r} is not one of {self.kind}'s: {', '.join(kind.metrics)}")
-        needed = {"lamp_out": ("power_w", "voltage_v", "dimming_pct"), "congestion": ("speed_kmh", "occupancy_pct")}
-        for name in (*needed.get(self.condition, ()), *([self.metric] if self.metric else [])):
+        for name in (*_NEEDED.get(self.condition, ()), *([self.metric] if self.metric else [])):
             if kind is None or name not in kind.metrics:
                 raise ValueError(f"condition {self.condition!r} needs a kind with {name}, {self.kind!r} has none")
         if [rung.severity for rung in self.level] != sorted({rung.severity for rung in self.level}):
             raise ValueError("level: severities must rise")
-        if self.condition in ("above", "below", "congestion"):
+        if self.condition in _BOUNDED:
             self._check_bounds(kind)
-        elif len(self.level) > 1:
+        if self.condition in _ONE_LEVEL and len(self.level) > 1:
             raise ValueError(f"level: condition {self.condition!r} takes one")
         return self
 

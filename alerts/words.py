@@ -12,6 +12,7 @@ EVENTS = {
     "voltage_low": Label("{name}: tegangan rendah", "{name}: low voltage"),
     "voltage_high": Label("{name}: tegangan tinggi", "{name}: high voltage"),
     "lamp_out": Label("{name}: lampu padam", "{name}: lamp out"),
+    "unpowered": Label("{name}: tanpa listrik", "{name}: no mains"),
     "congestion": Label("{name}: macet", "{name}: congestion"),
     "stale": Label("{name} berhenti melapor", "{name} stopped reporting"),
 }

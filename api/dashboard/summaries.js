@@ -13,6 +13,8 @@ import { t } from "./words.js";
 
 export const LAMP = "streetlight",
   TRAFFIC = "traffic";
+// Rules that say a lamp is dark: by itself, or because nothing feeds it.
+const DARK = new Set(["lamp_out", "unpowered"]);
 // As the rule lamp_out has it: below this a lamp gives no light.
 const LIT_W = 2;
 // So many lamps of one panel, and at least half of them: the supply has failed, not the lamps.
@@ -77,9 +79,9 @@ export function lampPanel() {
     const lamps = devicesOf(LAMP);
     const known = lamps.filter((lamp) => isCurrent(lamp.id));
     const lit = known.filter((lamp) => (state.latest.get(lamp.id)?.values.power_w ?? 0) >= LIT_W).length;
-    const dark = alertsOf(LAMP).filter((alert) => alert.rule === "lamp_out");
+    const dark = alertsOf(LAMP).filter((alert) => DARK.has(alert.rule));
     const { panels, alone } = darkPanels(lamps, dark);
-    const others = alertsOf(LAMP).filter((alert) => alert.rule !== "lamp_out" && alert.rule !== "stale");
+    const others = alertsOf(LAMP).filter((alert) => !DARK.has(alert.rule) && alert.rule !== "stale");
     const silent = lamps.length - known.length;
     text(meta, t("of_n", { n: number(lamps.length) }));
     if (!known.length) return [h("p.t2", {}, t("none_lit_known"))];

@@ -193,6 +193,71 @@ class TestLampOut:
         assert line.push("06:45", power_w=0, voltage_v=220) == ["cleared"]
 
 
+class TestUnpowered:
+    """Under 50 V while the sun is surely down, in one reading; the night is that of TestLampOut."""
+
+    RULES = only("unpowered", "streetlight")
+
+    def at(self, begin: datetime, device: Device | None = None, **values: float) -> list[str]:
+        """What one reading brings."""
+        return Timeline(device or lamp(), rules=self.RULES, begin=begin).push(0, **values)
+
+    @pytest.mark.parametrize(
+        ("voltage_v", "raises"), [(0, True), (49.9, True), (50, False), (150, False), (220, False)]
+    )
+    def test_under_50_v_at_night(self, voltage_v: float, raises: bool) -> None:
+        happened = self.at(utc(17), power_w=0, voltage_v=voltage_v, dimming_pct=0)
+        assert happened == (["raised severity 0"] if raises else [])
+
+    @pytest.mark.parametrize(
+        ("at", "raises"),
+        [
+            (utc(5), False),  # 12:00 WIB: a panel switched by a contactor
+            (utc(11, 25), False),  # 18:25: sun down for 17 min, within the guard
+            (utc(11, 31), True),  # 18:31
+            (utc(22, 45), True),  # 05:45, 24 min before sunrise
+            (utc(22, 52), False),
+        ],
+        ids=lambda x: f"{x:%H:%M}Z" if isinstance(x, datetime) else str(x),
+    )
+    def test_only_while_the_sun_is_surely_down(self, at: datetime, raises: bool) -> None:
+        assert self.at(at, voltage_v=0) == (["raised severity 0"] if raises else [])
+
+    def test_a_lamp_of_unknown_place_is_left_alone(self) -> None:
+        lost = checked(Device("pju-3", "streetlight", attributes={"nominal_w": 100}))
+        assert self.at(utc(17), lost, voltage_v=0) == []
+
+    def test_a_lamp_that_measures_no_voltage_says_nothing(self) -> None:
+        line = Timeline(lamp(), rules=self.RULES)
+        assert line.push("19:00", power_w=0, dimming_pct=100) == []
+        assert line.push("19:15", voltage_v=0) == ["raised severity 0"]
+        assert line.push("19:30", power_w=90, dimming_pct=100) == [], "nor does it clear"
+
+    def test_a_voltage_out_of_range_decides_nothing(self) -> None:
+        assert self.at(utc(17), voltage_v=-1) == []
+
+    def test_clears_with_the_first_reading_with_mains(self) -> None:
+        line = Timeline(lamp(), rules=self.RULES)
+        assert line.push("19:00", voltage_v=0) == ["raised severity 0"]
+        assert line.push("19:15", voltage_v=0) == []
+        assert line.push("19:30", voltage_v=50) == ["cleared"]
+
+    def test_twilight_neither_raises_nor_clears_and_day_clears(self) -> None:
+        line = Timeline(lamp(), rules=self.RULES)
+        assert line.push("05:15", voltage_v=0) == ["raised severity 0"]
+        assert line.push("06:00", voltage_v=0) == []
+        assert line.push("06:45", voltage_v=0) == ["cleared"]
+        assert line.push("07:45", voltage_v=0) == []
+
+    def test_every_voltage_at_night_falls_under_one_rule(self) -> None:
+        """A lamp without mains is neither out nor low, and what is low has mains."""
+        for voltage_v in (0, 20, 49.9, 50, 100, 179):
+            line = Timeline(lamp())
+            line.push("19:00", voltage_v=voltage_v, power_w=90)
+            line.push("19:15", voltage_v=voltage_v, power_w=90)
+            assert {key.rule for key in line.engine.states} == {"unpowered" if voltage_v < 50 else "voltage_low"}
+
+
 class TestCongestion:
     """Free flow 40 km/h: below 20 km/h with occupancy over 20 % for 10 min, below 12 km/h severe; over 24 km/h past."""
 

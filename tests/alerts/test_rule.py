@@ -35,7 +35,7 @@ class TestShipped:
         watched = {kind: {rule.id for rule in rules_of(shipped(), kind)} for kind in KINDS}
         assert watched == {
             "water_level": {"siaga", "stale"},
-            "streetlight": {"voltage_low", "voltage_high", "lamp_out", "stale"},
+            "streetlight": {"voltage_low", "voltage_high", "lamp_out", "unpowered", "stale"},
             "traffic": {"congestion", "stale"},
         }
 
@@ -126,6 +126,7 @@ class TestRefused:
             ("congestion", "streetlight", "speed_kmh"),
             ("congestion", "*", "speed_kmh"),
             ("lamp_out", "*", "power_w"),
+            ("unpowered", "traffic", "voltage_v"),
         ],
     )
     def test_a_condition_on_a_kind_without_its_metrics(self, condition: str, kind: str, told: str) -> None:
@@ -142,9 +143,15 @@ class TestRefused:
         text = '[[rule]]\nid = "x"\nkind = "traffic"\ncondition = "congestion"\nlevel = [{severity = 0}]'
         assert "bound" in refusal(text)
 
-    @pytest.mark.parametrize(("condition", "kind"), [("stale", "*"), ("lamp_out", "streetlight")])
+    def test_unpowered_without_a_bound_would_never_raise(self) -> None:
+        text = '[[rule]]\nid = "x"\nkind = "streetlight"\ncondition = "unpowered"\nlevel = [{severity = 0}]'
+        assert "bound" in refusal(text)
+
+    @pytest.mark.parametrize(
+        ("condition", "kind"), [("stale", "*"), ("lamp_out", "streetlight"), ("unpowered", "streetlight")]
+    )
     def test_conditions_that_know_one_rung_take_one_level(self, condition: str, kind: str) -> None:
-        levels = "{severity = 0}, {severity = 1}"
+        levels = "{severity = 0, bound = 50}, {severity = 1, bound = 20}"
         message = refusal(f'[[rule]]\nid = "x"\nkind = "{kind}"\ncondition = "{condition}"\nlevel = [{levels}]')
         assert "'x'" in message
         assert "level" in message
@@ -165,6 +172,6 @@ class TestRefused:
         assert "[[rule]]" in refusal(text)
 
 
-@pytest.mark.parametrize("condition", ["above", "below", "lamp_out", "congestion", "stale"])
+@pytest.mark.parametrize("condition", ["above", "below", "lamp_out", "unpowered", "congestion", "stale"])
 def test_the_documented_conditions_are_there(condition: Any) -> None:
     assert condition in CONDITIONS
