@@ -1,4 +1,4 @@
-"""Feeding publishers: a live city at the pace of the clock, or a recorded file at a chosen speed.
+"""Feeding publishers: connections, a recorded file at a chosen speed, and the end of a run.
 
 Nothing is buffered here. While the broker is away the feed stands still, and afterwards it sends what its devices
 measured meanwhile, with the times at which they did.
@@ -16,15 +16,12 @@ from devices.payload import encode
 from devices.topics import readings_topic
 from runtime.log import get_logger
 from runtime.mqtt_url import Broker
-from simulator.city import City
 from simulator.progress import Progress
 from simulator.publish import Publisher
 from simulator.replay import Refused, Row
 
 log = get_logger("simulator.feed")
 
-TICK_S = 0.1
-AT_ONCE = 2_000  # readings computed in one step while catching up
 DRAIN_AFTER_STOP_S = 10.0
 # A silence in a recorded file is waited for no longer than this much of its own time.
 GAP_MAX_S = 3600.0
@@ -43,27 +40,6 @@ async def publishers(broker: Broker, client_id: str, connections: int, window: i
         finally:
             for task in tasks:
                 task.cancel()
-
-
-async def live(city: City, to: Sequence[Publisher], until_ms: int | None, progress: Progress) -> None:
-    """Publish the city's readings as their time comes, until until_ms (None: for ever)."""
-    topics = [readings_topic(d.region or "", d.id) for d in city.devices]
-    lanes = [to[crc32(d.id.encode()) % len(to)] for d in city.devices]  # a device keeps its connection, and its order
-    step_ms = max(int(1000 * AT_ONCE / city.pace.rate), int(1000 * TICK_S))
-    cursor = city.start_ms
-    progress.note = lambda: f"lag {max(time.time() - cursor / 1000, 0):.1f} s"
-    while until_ms is None or cursor < until_ms:
-        upto = min(int(time.time() * 1000), cursor + step_ms)
-        if until_ms is not None:
-            upto = min(upto, until_ms)
-        if upto <= cursor:
-            await asyncio.sleep(TICK_S)
-            continue
-        for reading in city.readings(cursor, upto):
-            await lanes[reading.device].publish(topics[reading.device], encode(reading.fields))
-        cursor = upto
-        if time.time() * 1000 - cursor < 1000 * TICK_S:
-            await asyncio.sleep(TICK_S)
 
 
 async def replay(

@@ -7,14 +7,12 @@ import os
 import shutil
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from siaga.stack.ports import LOOPBACK
 from siaga.stack.postgres import PostgresError
 from storage.migrate import migrate
-from tests.servers import PASSWORD, Mosquitto, Nats, Postgres, Timescale, memory_folder, missing
+from tests.servers import Mosquitto, Nats, Postgres, Timescale, memory_folder, missing
 
 # Few examples, and nothing that depends on how busy the machine is. A change is checked with the same examples every
 # time; at a desk they are new ones, and what they find becomes a test of its own.
@@ -85,14 +83,8 @@ def timescale() -> Iterator[Timescale]:
 @pytest.fixture
 def timescale_url(timescale: Timescale) -> Iterator[str]:
     """A fresh empty database on it, owned by a role without special rights."""
-    name = f"siaga_{next(_number)}"
-    with psycopg.connect(timescale.url(), autocommit=True) as conn:
-        conn.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'".encode())
-        conn.execute(f"CREATE DATABASE {name} OWNER {name}".encode())
-    yield f"postgresql://{name}:{PASSWORD}@{LOOPBACK}:{timescale.port}/{name}"
-    with psycopg.connect(timescale.url(), autocommit=True) as conn:
-        conn.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-        conn.execute(f"DROP ROLE {name}".encode())
+    with timescale.database(f"siaga_{next(_number)}") as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,16 @@ from devices.batch import QuarantineReason
 from devices.kind import DIAGNOSTICS
 from devices.kinds import KINDS
 from runtime.settings import Settings, describe
+from simulator import scenario, truth
+from simulator.faults import CATALOGUE
+from simulator.faults.fault import Fault
+from simulator.replay import Row, fleet, rows
+from simulator.replay_map import read_map
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"])
+# Parameters that the page describes once for all faults; hours is told of each.
+COMMON = {*Fault.model_fields, "fault", "per_day", "hours"}
 LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
 
 
@@ -81,3 +88,44 @@ def test_every_setting_says_unit_and_meaning() -> None:
     for each in describe(Settings()):
         assert each.unit
         assert len(each.text) > 10, each.env
+
+
+def test_every_scenario_and_every_fault_is_documented() -> None:
+    page = text("scenarios.md")
+    for name in scenario.shipped():
+        assert f"| `{name}` |" in page
+    for fault in CATALOGUE:
+        (line,) = [
+            line for line in page.splitlines() if line.startswith(f"| `{fault.model_fields['fault'].default}` |")
+        ]
+        for parameter in fault.model_fields.keys() - COMMON:
+            assert f"`{parameter}`" in line, f"{fault.__name__}: {parameter}"
+
+
+def test_the_scenario_of_the_page_can_be_played() -> None:
+    (written,) = re.findall(r"```toml\n(.*?)```", text("scenarios.md"), re.DOTALL)
+    told = scenario.parse(written, "scenarios.md")
+    assert scenario.plan("page", told, 1).end_ms > 0
+
+
+def test_the_worked_replay_gives_what_the_page_says(tmp_path: Path) -> None:
+    page = text("simulator.md")
+    (recorded,) = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
+    written = next(block for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if "hitung-" in block)
+    (tmp_path / "hitungan.csv").write_text(recorded, encoding="utf-8")
+    (tmp_path / "hitungan.toml").write_text(written, encoding="utf-8")
+    plan = read_map(tmp_path / "hitungan.toml")
+    found = list(rows(tmp_path / "hitungan.csv", plan))
+    assert all(isinstance(row, Row) for row in found)
+    assert [(row.device_id, row.fields.get("count"), row.fields.get("speed_kmh")) for row in found] == [
+        ("hitung-simpang-kota-arah-masuk", 112, 34.439962),
+        ("hitung-simpang-kota-arah-masuk", 131, None),
+        ("hitung-simpang-kota-arah-keluar", 87, 40.072666),
+    ]
+    assert len(fleet(tmp_path / "hitungan.csv", plan)) == 2
+
+
+def test_every_truth_file_and_column_is_documented() -> None:
+    page = text("scenarios.md")
+    for name in (truth.SUMMARY, truth.FLEET, truth.ALERTS, truth.UNSURE, *truth.FIXED):
+        assert f"`{name}`" in page, name

@@ -18,7 +18,7 @@ from devices.device import Device
 from devices.fleet import Fleet
 from devices.payload import encode
 from devices.quality import Quality
-from simulator.city import City, Reading
+from simulator.city import City, Happenings, Reading
 from simulator.fleet import make_fleet
 from tests.simulator.field import DAY_S, through_ingest, wib
 
@@ -59,7 +59,7 @@ class TestSameSeed:
     def test_gives_the_same_rain_in_long_and_short_windows(self) -> None:
         """A tipping bucket that went on from storms before the window would tip differently in each."""
         gauges = [device for device in SMALL if device.kind == "water_level"]
-        made = City(gauges, 1, wib(0), rate=7 / 600, opening=False)
+        made = City(gauges, 1, wib(0), rate=7 / 600, happenings=Happenings(opening=False))
         begin, end = made.start_ms, made.start_ms + 9 * DAY_S * 1000
         long = [r.fields["rain_mm"] for r in made.readings(begin, end)]
         short = [
@@ -191,7 +191,7 @@ def test_so_does_a_fleet_of_any_size(size: int, hour: int) -> None:
 
 def test_without_the_opening_the_rivers_keep_their_own_weather() -> None:
     gauges = [device for device in SMALL if device.kind == "water_level"]
-    on, off = (City(gauges, 1, wib(9), opening=opening) for opening in (True, False))
+    on, off = (City(gauges, 1, wib(9), happenings=Happenings(opening=opening)) for opening in (True, False))
     levels = [
         [r.fields for r in made.readings(made.start_ms, made.start_ms + 60_000) if r.device == 0] for made in (on, off)
     ]

@@ -13,8 +13,9 @@ import typer
 from typer.testing import CliRunner, Result
 
 from devices.fleet_csv import read_csv
-from simulator.cli import parse_duration, simulate
+from simulator.cli import simulate
 from simulator.fleet import make_fleet
+from simulator.scenario import read, shipped
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command()(simulate)
@@ -49,8 +50,9 @@ def refusal(*arguments: str | Path) -> str:
 @pytest.mark.parametrize(
     "option",
     [
-        "--devices", "--seed", "--rate", "--for", "--region", "--fleet-out", "--fleet-only", "--replay", "--map",
-        "--speed", "--connections", "--in-flight", "--client-id",
+        "--devices", "--seed", "--scenario", "--scenarios", "--start", "--for", "--speed", "--truth", "--may-lose",
+        "--backfill", "--backfill-only", "--rate", "--region", "--fleet-out", "--fleet-only", "--replay", "--map",
+        "--load", "--batch", "--processes", "--connections", "--in-flight", "--client-id",
     ],
 )  # fmt: skip
 def test_help_names_every_option(option: str) -> None:
@@ -86,6 +88,12 @@ class TestRefused:
             (["--speed", "nan"], ["--speed", "'nan'"]),
             (["--speed", "inf"], ["--speed", "'inf'"]),
             (["--fleet-only"], ["--fleet-out"]),
+            (["--start", "yesterday"], ["--start", "'yesterday'", "-24h"]),
+            (["--scenario", "banjir"], ["no scenario 'banjir'", "banjir-silau", "FILE.toml"]),
+            (["--scenario", "none.toml"], ["none.toml", "No such file"]),
+            (["--scenario", "hari-biasa", "--start", "now"], ["--speed max", "--start", "--speed 1 --start now"]),
+            (["--scenario", "hari-biasa", "--rate", "5"], ["--rate", "--scenario"]),
+            (["--truth", "."], ["SIAGA_MQTT_URL"]),
             (["--replay", "a.csv"], ["--replay", "--map"]),
             (["--map", "a.toml"], ["--replay", "--map"]),
             (["--replay", "a.csv", "--map", "none.toml"], ["none.toml", "No such file"]),
@@ -164,24 +172,53 @@ class TestFleetOnly:
             assert [device.id for device in read_csv(opened).devices] == ["wl-karet", "wl-depok"]
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("90s", 90),
-        ("10m", 600),
-        ("1h30m", 5400),
-        ("2h", 7200),
-        ("45", 45),
-        ("1.5s", 1.5),
-        ("1h2m3s", 3723),
-        (" 5s ", 5),
-    ],
-)
-def test_durations(text: str, seconds: float) -> None:
-    assert parse_duration(text) == seconds
+def test_the_scenarios_are_listed_with_their_titles() -> None:
+    result = run("--scenarios")
+    assert result.exit_code == 0
+    assert [tuple(line.split(maxsplit=1)) for line in result.stdout.splitlines()] == [
+        (name, read(name).title) for name in shipped()
+    ]
 
 
-@pytest.mark.parametrize("text", ["", "s", "0", "0m", "m5", "1d", "10 m", "1m1h", "-1s", "1,5s", "inf", "nan"])
-def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(ValueError, match="--for"):
-        parse_duration(text)
+class TestFleetOfAScenario:
+    def test_is_written_under_the_ids_of_the_run(self, tmp_path: Path) -> None:
+        file = tmp_path / "fleet.csv"
+        result = run("--scenario", "kemacetan", "--seed", "3", "--fleet-only", "--fleet-out", file)
+        assert result.exit_code == 0, result.output
+        with file.open(encoding="utf-8", newline="") as opened:
+            parsed = read_csv(opened)
+        assert parsed.errors == []
+        assert len(parsed.devices) == 41
+        assert {device.id[:12] for device in parsed.devices} == {"kemacetan-3-"}
+
+    def test_of_one_that_cannot_be_set_up(self, tmp_path: Path) -> None:
+        file = tmp_path / "mine.toml"
+        file.write_text('title = "x"\nstart = 2026-11-10T00:00:00Z\nhours = 1\n[[trip]]\npanel = "P-99"\nuntil_h = 1\n')
+        assert "trip.panel: no panel 'P-99'; there are P-01, P-02" in refusal("--scenario", file, "--fleet-only")
+
+
+class TestTruth:
+    @pytest.mark.parametrize(
+        "options",
+        [
+            ["--for", "1h", "--speed", "2"],
+            ["--start", "-1h", "--for", "50m"],
+            ["--start", "-1h"],
+            ["--scenario", "hari-biasa", "--start", "-25h", "--for", "24h50m", "--speed", "60"],
+        ],
+        ids=str,
+    )
+    def test_of_a_run_that_is_neither_past_nor_live_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: list[str]
+    ) -> None:
+        monkeypatch.setenv("SIAGA_MQTT_URL", "mqtt://127.0.0.1:1")
+        message = refusal("--truth", tmp_path / "truth", *options)
+        assert "--truth" in message
+        assert "past as a whole" in message
+        assert "--speed 1 --start now" in message
+        assert not (tmp_path / "truth").exists()
+
+    def test_into_a_folder_that_is_not_empty_is_refused(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("SIAGA_MQTT_URL", "mqtt://127.0.0.1:1")
+        (tmp_path / "old").write_text("")
+        assert "not empty" in refusal("--truth", tmp_path, "--scenario", "stuck-gauge")

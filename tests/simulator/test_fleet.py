@@ -17,7 +17,7 @@ import api
 from devices.device import Device, check
 from devices.topics import is_device_id, is_region
 from simulator.asahan import GAUGES, KECAMATAN, STREETS
-from simulator.fleet import make_fleet, mix
+from simulator.fleet import Sizes, build, make_fleet, mix, tagged
 from simulator.rivers import REACHES
 
 DISTRICTS = Path(api.__path__[0]) / "dashboard" / "asahan_kecamatan.geojson"
@@ -43,11 +43,12 @@ def asahan() -> tuple[float, float, float, float]:
 
 @given(st.integers(1, 1_000_000))
 def test_a_mix_adds_up_and_is_mostly_lamps(size: int) -> None:
-    gauges, detectors, lamps = mix(size)
+    gauges, detectors, panels = mix(size)
+    lamps = sum(panels)
     assert gauges + detectors + lamps == size
     assert 1 <= gauges <= len(GAUGES)
     assert detectors >= 0
-    assert lamps >= 0
+    assert all(panels)
     if size >= 4:
         assert min(gauges, detectors, lamps) >= 1, "all kinds appear"
     if size >= 200:
@@ -57,7 +58,8 @@ def test_a_mix_adds_up_and_is_mostly_lamps(size: int) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_a_fleet_has_its_size_and_mix(size: int) -> None:
     kinds = Counter(device.kind for device in make_fleet(size, seed=1))
-    assert [kinds[k] for k in ("water_level", "traffic", "streetlight")] == list(mix(size))
+    gauges, detectors, panels = mix(size)
+    assert [kinds[k] for k in ("water_level", "traffic", "streetlight")] == [gauges, detectors, sum(panels)]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -127,6 +129,27 @@ def test_a_small_fleet_lights_a_dozen_towns() -> None:
 def test_under_another_region_no_district_of_asahan_is_claimed() -> None:
     for device in make_fleet(60, 1, "31"):
         assert (device.region, device.district) == ("31", None)
+
+
+def test_panels_have_the_sizes_asked_for() -> None:
+    devices = build(Sizes(2, 16, (5, 1, 214)), 1)
+    assert [d.id for d in devices[:2]] == ["wl-buntu-pane", "wl-kisaran-barat"]
+    panels = Counter(d.attributes["panel"] for d in devices if d.kind == "streetlight")
+    assert panels == {"P-01": 5, "P-02": 1, "P-03": 214}
+    detectors = [d for d in devices if d.kind == "traffic"]
+    assert len(detectors) == 16
+    assert [d.attributes["lane"] for d in detectors] == [1] * 14 + [2] * 2
+
+
+def test_a_tag_gives_a_fleet_ids_and_panels_of_its_own() -> None:
+    plain = make_fleet(60, 1)
+    own = tagged(plain, "banjir-1")
+    assert [d.id for d in own] == [f"banjir-1-{d.id}" for d in plain]
+    assert all(check(device) == device for device in own)
+    for mine, theirs in zip(own, plain, strict=True):
+        assert (mine.lat, mine.lon, mine.kind, mine.district) == (theirs.lat, theirs.lon, theirs.kind, theirs.district)
+        for name, value in theirs.attributes.items():
+            assert mine.attributes[name] == (f"banjir-1-{value}" if name in ("panel", "feeder") else value)
 
 
 def test_the_stage_itself_is_sound() -> None:

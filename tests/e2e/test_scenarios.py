@@ -1,0 +1,75 @@
+"""Every scenario through a whole Siaga: what was sent is what is stored, rolled up, alerted and shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.scenario import shipped
+from tests.servers import Mosquitto
+from tests.stack import ROOT, Stack
+
+pytestmark = pytest.mark.slow
+
+# Shortened where the whole of it takes minutes; SIAGA_TEST_WHOLE_SCENARIOS=1 plays all as they are.
+SHORTER = {
+    "banjir-data": ("--devices", "40"),
+    "banjir-silau": ("--for", "26h"),
+    "hari-biasa": ("--for", "10h"),
+    "kemacetan": ("--for", "6h"),
+    "panel-padam": ("--for", "5h"),
+    "seminggu": ("--devices", "60", "--for", "1d"),
+}
+WHOLE = os.environ.get("SIAGA_TEST_WHOLE_SCENARIOS") == "1"
+
+
+@pytest.fixture(scope="module", params=["nats and postgresql", "mosquitto and timescaledb"])
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("stack")
+    if request.param == "nats and postgresql":
+        yield from running(Stack(folder / "data", "--no-simulator"))
+        return
+    mosquitto: Mosquitto = request.getfixturevalue("mosquitto")
+    with request.getfixturevalue("timescale").database("siaga_scenarios") as url:
+        settings = {"SIAGA_DATABASE_URL": url, "SIAGA_MQTT_URL": mosquitto.url}
+        yield from running(Stack(folder / "data", "--no-simulator", settings=settings))
+
+
+def running(stack: Stack) -> Iterator[Stack]:
+    try:
+        stack.start()
+        yield stack
+        assert stack.stop() == 0
+    finally:
+        stack.close()
+
+
+def siaga(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", "-m", "siaga", *arguments]
+    env = {**os.environ, **stack.env, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=900, check=False)
+
+
+def compared(stack: Stack, truth: Path) -> dict[str, Any]:
+    """What `siaga verify` answers; its exit code agrees."""
+    done = siaga(stack, "verify", "--truth", str(truth), "--json")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == (0 if answer["clean"] else 1), done.stderr
+    return answer
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_scenario_verifies_clean(stack: Stack, tmp_path: Path, name: str) -> None:
+    options = () if WHOLE else SHORTER.get(name, ())
+    truth = tmp_path / "truth"
+    played = siaga(stack, "simulate", "--scenario", name, "--speed", "max", "--truth", str(truth), *options)
+    assert played.returncode == 0, played.stdout + played.stderr
+    answer = compared(stack, truth)
+    assert answer["clean"], answer
