@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
@@ -39,14 +40,39 @@ def start_everything(
     devices: Annotated[int, typer.Option(min=1, help="How many devices to simulate.")] = 200,
     seed: Annotated[int, typer.Option(help="Another seed is another city.")] = 1,
     simulator: Annotated[bool, typer.Option("--simulator/--no-simulator", help="Simulate a city.")] = True,
+    history: Annotated[
+        str,
+        typer.Option(help="The past of a new city, so that charts are not empty: 1d, 30d; 0 for none."),
+    ] = "1d",
 ) -> None:
     """Run everything on this machine: broker, database, ingest, worker, API and a simulated city.
 
     SIAGA_DATABASE_URL and SIAGA_MQTT_URL replace the database and the broker it would start.
     """
     from siaga.stack.up import Options, up
+    from simulator.times import parse_duration
 
-    raise typer.Exit(up(Options(data, api_port, mqtt_port, devices, seed, simulator), _settings()))
+    if history != "0":
+        try:
+            parse_duration(history, "--history")
+        except ValueError as error:
+            _give_up(error)
+    raise typer.Exit(up(Options(data, api_port, mqtt_port, devices, seed, simulator, history), _settings()))
+
+
+@app.command("env")
+def show_environment(
+    data: Annotated[Path, typer.Option(help="The data folder of the `siaga up` that runs.")] = Path("siaga-data"),
+) -> None:
+    """Print what makes other commands find a running `siaga up`: eval "$(siaga env)"."""
+    from siaga.stack.folder import FolderError, environment
+
+    try:
+        lines = environment(data)
+    except FolderError as error:
+        _give_up(error)
+    for name, value in lines.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
 
 
 @app.command()
@@ -93,6 +119,23 @@ def simulate(context: typer.Context) -> None:
     from simulator.cli import simulate as run
 
     _forward("simulate", run, context)
+
+
+@app.command()
+def verify(
+    truth: Annotated[Path, typer.Option(help="Folder that `siaga simulate --truth` has written.", file_okay=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for ingest and rollups while nothing changes any more.")
+    ] = 30,
+    late: Annotated[float, typer.Option(min=0, help="Seconds after its reading from which an alert is late.")] = 60,
+    most: Annotated[int, typer.Option(min=1, help="Differences listed at most; --json has all.")] = 50,
+) -> None:
+    """Compare what was sent with what is stored, rolled up, alerted and shown. Ends with 1 on any difference."""
+    from siaga.verify.main import Options
+    from siaga.verify.main import verify as run
+
+    raise typer.Exit(run(Options(truth, as_json, patience, late, most), _settings()))
 
 
 @app.command("settings")

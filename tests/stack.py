@@ -17,6 +17,7 @@ import httpx
 import psycopg
 
 from siaga.stack import processes
+from siaga.stack.folder import environment
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S, STOP_S = 120.0, 60.0
@@ -88,13 +89,7 @@ class Stack:
     @property
     def env(self) -> dict[str, str]:
         """With it our own commands find this stack."""
-        content = self.content
-        return {
-            "SIAGA_DATABASE_URL": content["database_url"],
-            "SIAGA_MQTT_URL": content["mqtt_url"],
-            "SIAGA_API_URL": content["api_url"],
-            "SIAGA_API_KEY": content["admin_key"],
-        }
+        return environment(self.data)
 
     def pid(self, part: str) -> int:
         return int(self.content["pids"][part])

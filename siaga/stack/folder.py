@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Any
 
+STACK = "stack.json"
+
 
 class FolderError(Exception):
     """The folder cannot be used; the message says why and what to do."""
@@ -44,7 +46,7 @@ class Folder:
 
     @property
     def stack(self) -> Path:
-        return self.root / "stack.json"
+        return self.root / STACK
 
     @property
     def database(self) -> Path:
@@ -116,6 +118,23 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         os.fsync(parent)
     finally:
         os.close(parent)
+
+
+def environment(root: Path) -> dict[str, str]:
+    """The settings by which our other commands find the `siaga up` that runs in this folder. Raises FolderError."""
+    path = root / STACK
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            "SIAGA_DATABASE_URL": found["database_url"],
+            "SIAGA_MQTT_URL": found["mqtt_url"],
+            "SIAGA_API_URL": found["api_url"],
+            "SIAGA_API_KEY": found["admin_key"],
+        }
+    except FileNotFoundError:
+        raise FolderError(f"{path} is not there: no `siaga up` runs in {root}; name its folder with --data") from None
+    except (OSError, ValueError, LookupError) as error:
+        raise FolderError(f"{path} cannot be read: {error}") from None
 
 
 def _without_password(folder: Folder, error: Exception) -> FolderError:

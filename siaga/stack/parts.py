@@ -18,6 +18,7 @@ from siaga.stack.processes import MARK
 CHECK_S = 1.0
 # The simulator has no door to knock at: it counts as working once it has not given up for this long.
 SETTLED_S = 1.0
+NO_HISTORY = "0"
 
 
 def base_environment(root: Path) -> dict[str, str]:
@@ -51,9 +52,11 @@ def api(env: Mapping[str, str], url: str) -> Part:
     return Part(name="api", stage=1, command=command("api"), env=env, ready=ready, reports=True)
 
 
-def simulator(env: Mapping[str, str], devices: int, seed: int) -> Part:
+def simulator(env: Mapping[str, str], devices: int, seed: int, history: str) -> Part:
     """In the last stage: a broker forgets what is published before ingest has subscribed."""
-    arguments = ("--devices", str(devices), "--seed", str(seed))
+    arguments = ["--devices", str(devices), "--seed", str(seed)]
+    if history != NO_HISTORY:
+        arguments += ["--backfill", history]
     return Part(
         name="simulator",
         stage=2,

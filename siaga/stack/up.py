@@ -41,6 +41,7 @@ class Options:
     devices: int = 200
     seed: int = 1
     simulator: bool = True
+    history: str = "1d"
 
 
 def up(options: Options, settings: Settings) -> int:
@@ -156,7 +157,9 @@ def _start_ours(
         parts.api(linked, where.api_url),
     ]
     key = {"SIAGA_API_URL": where.api_url, "SIAGA_API_KEY": where.kept.admin_key}
-    city = [parts.simulator({**env, **local, **key}, options.devices, options.seed)] if options.simulator else []
+    city = []
+    if options.simulator:
+        city = [parts.simulator({**env, **local, **key}, options.devices, options.seed, options.history)]
     with connect(where.database_url, "up") as conn:
         keys.ensure_admin_key(conn, where.kept.admin_key)
         coming = [part.name for part in (*ours, *city)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from siaga.stack import folder as folders
-from siaga.stack.folder import Folder, FolderError, Kept, claim, read_kept, write_json, write_kept
+from siaga.stack.folder import Folder, FolderError, Kept, claim, environment, read_kept, write_json, write_kept
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -126,3 +127,14 @@ def test_a_write_cut_short_leaves_what_was_there(folder: Folder, monkeypatch: py
     write_json(folder.stack, {"number": 3})
     assert json.loads(folder.stack.read_text()) == {"number": 3}
     assert {path.name for path in folder.root.iterdir() if path.is_file()} == {"lock", "stack.json"}
+
+
+def test_the_environment_of_a_running_stack_is_what_stack_json_says(tmp_path: Path) -> None:
+    content = {"database_url": "postgresql://d", "mqtt_url": "mqtt://b", "api_url": "http://a", "admin_key": "k"}
+    write_json(tmp_path / "stack.json", content)
+    assert set(environment(tmp_path).values()) == set(content.values())
+
+
+def test_without_a_running_stack_the_error_names_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(FolderError, match=re.escape(str(tmp_path))):
+        environment(tmp_path)
