@@ -23,8 +23,8 @@ from devices.topics import readings_topic
 from runtime.mqtt_url import parse_url
 from simulator.city import City
 from simulator.fleet import make_fleet
-from simulator.payloads import Messages
-from simulator.publish import Publisher
+from simulator.load.payloads import Messages
+from simulator.mqtt.publish import Publisher
 from tests.servers import Nats
 
 DEVICES, RATE, SEED, ROUNDS = 50_000, 20_000.0, 1, 3

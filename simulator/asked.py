@@ -10,7 +10,7 @@ from devices.topics import is_region
 from runtime.settings import Settings, require
 from simulator import scenario as scenarios
 from simulator.fleet import make_fleet
-from simulator.load import LoadOptions
+from simulator.load.main import LoadOptions
 from simulator.replay import fleet as replay_fleet
 from simulator.replay_map import read_map
 from simulator.runs import Recorded, Wanted

@@ -13,9 +13,9 @@ import numpy as np
 from devices.payload import encode
 from devices.topics import readings_topic
 from simulator.city import Block, City
+from simulator.mqtt.publish import Publisher
 from simulator.pace import FIELD_PACE_S
 from simulator.progress import Progress
-from simulator.publish import Publisher
 
 PER_MESSAGE = 50
 WINDOW_MS = 12 * 3_600_000

@@ -17,13 +17,13 @@ import numpy.typing as npt
 
 from devices.device import Device
 from devices.kind import Floats
-from simulator import gauges, lamps, traffic
-from simulator.lamp_faults import Failure
 from simulator.noise import uniform
 from simulator.pace import Schedule, schedule
-from simulator.rain import Storm
-from simulator.rivers import Rivers
-from simulator.traffic import Incident
+from simulator.physics import gauges, lamps, traffic
+from simulator.physics.lamp_faults import Failure
+from simulator.physics.rain import Storm
+from simulator.physics.rivers import Rivers
+from simulator.physics.traffic import Incident
 
 WHOLE = frozenset({"dimming_pct", "switch_count", "count", "count_motorcycle", "count_car", "count_heavy", "rssi_dbm"})
 WIB = timezone(timedelta(hours=7), "WIB")

@@ -16,13 +16,13 @@ from runtime.mqtt_url import parse_url
 from runtime.settings import SettingError, Settings, load, require
 from simulator import scenario as scenarios
 from simulator.asked import IN_FLIGHT, Asked
-from simulator.load import run_load
+from simulator.load.main import run_load
 from simulator.pace import RateError
 from simulator.register import RegisterError
 from simulator.replay_map import MapError
 from simulator.runs import Recorded, Run, Wanted
 from simulator.scenario import ScenarioError
-from simulator.truth import TruthError
+from simulator.truth.folder import TruthError
 
 Wrong = (SettingError, MapError, RateError, RegisterError, ScenarioError, TruthError, ValueError, OSError)
 

@@ -16,8 +16,8 @@ from devices.payload import encode
 from devices.topics import readings_topic
 from runtime.log import get_logger
 from runtime.mqtt_url import Broker
+from simulator.mqtt.publish import Publisher
 from simulator.progress import Progress
-from simulator.publish import Publisher
 from simulator.replay import Refused, Row
 
 log = get_logger("simulator.feed")

@@ -10,10 +10,10 @@ from zlib import crc32
 
 from simulator.city import WIB
 from simulator.field import Field, Packet, Window
+from simulator.mqtt.publish import Publisher
 from simulator.progress import Progress
-from simulator.publish import Publisher
-from simulator.record import Record
 from simulator.scenario import FOR_EVER_MS, Plan
+from simulator.truth.record import Record
 
 TICK_S = 0.1
 AT_ONCE = 2_000  # readings computed in one step while catching up

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from simulator.publish import Publisher
+from simulator.mqtt.publish import Publisher
 
 EVERY_S = 5.0
 

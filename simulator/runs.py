@@ -16,15 +16,15 @@ from runtime.settings import Settings
 from runtime.stop import stop_event
 from simulator import feed
 from simulator.backfill import publish_history, with_history
+from simulator.mqtt.publish import Publisher
 from simulator.play import Player
 from simulator.progress import Progress
-from simulator.publish import Publisher
-from simulator.record import Record
 from simulator.register import RegisterError, register
 from simulator.replay import rows
 from simulator.replay_map import ReplayMap
 from simulator.scenario import Plan
-from simulator.truth import Clock
+from simulator.truth.folder import Clock
+from simulator.truth.record import Record
 
 # The server's SIAGA_LIVE_WINDOW_S, and a minute for packets on their way.
 LATE_AFTER_MS = (900 + 60) * 1000

@@ -23,14 +23,14 @@ from devices.device import Device
 from devices.topics import is_device_id
 from simulator.asahan import GAUGES, REGION, STREETS
 from simulator.city import WIB, City, Happenings
-from simulator.expected_rules import RuleName
 from simulator.faults import AnyFault
 from simulator.fleet import Sizes, build, make_fleet, tagged
-from simulator.lamp_faults import Failure
-from simulator.lamp_faults import Fault as LampFault
 from simulator.pace import FIELD_PACE_S
-from simulator.rain import Storm
-from simulator.traffic import Incident
+from simulator.physics.lamp_faults import Failure
+from simulator.physics.lamp_faults import Fault as LampFault
+from simulator.physics.rain import Storm
+from simulator.physics.traffic import Incident
+from simulator.truth.rules import RuleName
 
 FOLDER = files("simulator").joinpath("scenarios")
 HOUR_S = 3600.0

@@ -25,9 +25,9 @@ from figures.shared import (
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simulator import lamps, night
-from simulator.lamp_duty import DIM, SURGE, moment, power_w
-from simulator.lamp_faults import Fault
+from simulator.physics import lamps, night
+from simulator.physics.lamp_duty import DIM, SURGE, moment, power_w
+from simulator.physics.lamp_faults import Fault
 
 # NOAA solar equations as computed by astral 3.2: day of 2026, sunrise and sunset.
 SUN = {"15 January": (14, "06:31", "18:30"), "15 April": (104, "06:16", "18:27"), "15 July": (195, "06:19", "18:36"),

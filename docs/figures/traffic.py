@@ -25,7 +25,7 @@ from figures.shared import (
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simulator import demand, traffic
+from simulator.physics import demand, traffic
 
 PERIOD_S = 300.0
 T = MONDAY + np.arange(PERIOD_S, 7 * DAY_S + 1, PERIOD_S)  # ends of the periods of a week

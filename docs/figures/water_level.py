@@ -23,8 +23,8 @@ from figures.shared import (
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simulator import rain, tide
-from simulator.rivers import INDEX, OPENING, REACHES, SITES, Rivers, nakayasu, time_lag_h
+from simulator.physics import rain, tide
+from simulator.physics.rivers import INDEX, OPENING, REACHES, SITES, Rivers, nakayasu, time_lag_h
 
 START = MONDAY + DAY_S + 20 * HOUR_S  # of a run whose opening is the flood of the Silau
 T = START - 8 * HOUR_S + np.arange(0, 60 * HOUR_S, 300.0)

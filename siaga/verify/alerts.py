@@ -9,7 +9,7 @@ from typing import NamedTuple
 from siaga.verify.episodes import Episode
 from siaga.verify.report import Finding
 from siaga.verify.window import Window
-from simulator.truth import Expected
+from simulator.truth.folder import Expected
 
 MS_US = 1_000
 SECOND_US = 1_000_000

@@ -16,7 +16,7 @@ from siaga.verify.of_kind import Checked, check
 from siaga.verify.report import Account, AlertTally, Finding, Report
 from siaga.verify.sent import OfKind
 from siaga.verify.window import Window
-from simulator.truth import Truth
+from simulator.truth.folder import Truth
 from storage import audit
 
 MS_US = 1_000

@@ -17,7 +17,7 @@ from siaga.verify.api import Api
 from siaga.verify.examine import examine
 from siaga.verify.report import Report, as_json, as_text
 from siaga.verify.sent import read_kind
-from simulator.truth import TruthError, read
+from simulator.truth.folder import TruthError, read
 from storage.connect import connect
 
 CLEAN, DIFFERENT, NOT_COMPARED = 0, 1, 2

@@ -14,7 +14,7 @@ from devices.device import Device
 from devices.kind import Bools, Kind
 from devices.topics import parse_topic, readings_topic
 from ingest.intake import STRANGER
-from simulator.truth import OUTCOMES, Told, Truth
+from simulator.truth.folder import OUTCOMES, Told, Truth
 from storage.audit import NONE, Ints, Rows
 
 NUMBER = {outcome: number for number, outcome in enumerate(OUTCOMES)}

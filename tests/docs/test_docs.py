@@ -14,11 +14,12 @@ from devices.batch import QuarantineReason
 from devices.kind import DIAGNOSTICS
 from devices.kinds import KINDS
 from runtime.settings import Settings, describe
-from simulator import scenario, truth
+from simulator import scenario
 from simulator.faults import CATALOGUE
 from simulator.faults.fault import Fault
 from simulator.replay import Row, fleet, rows
 from simulator.replay_map import read_map
+from simulator.truth import folder as truth
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from simulator import truth
+from simulator.truth import folder as truth
 from tests.servers import Mosquitto
 from tests.stack import ROOT, Stack, until
 

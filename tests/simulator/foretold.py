@@ -17,9 +17,9 @@ from devices.batch import Packet
 from devices.device import Device
 from devices.fleet import Fleet
 from ingest.intake import take_in
-from simulator.expected_rules import SILENT_S
-from simulator.oracle import NEEDED, Series, expected_alerts
-from simulator.truth import Clock, Expected, Step
+from simulator.truth.folder import Clock, Expected, Step
+from simulator.truth.oracle import NEEDED, Series, expected_alerts
+from simulator.truth.rules import SILENT_S
 from tests.alerts.timeline import EVENING, LIMITS, packet
 
 NEVER_LATE = LIMITS._replace(live_window_s=100 * 86_400)
@@ -114,7 +114,7 @@ def expected_of(
 
 
 def fits(alert: Expected, found: Expected) -> bool:
-    """Whether what was found is what was expected, as simulator/truth.py says it is compared."""
+    """Whether what was found is what was expected, as simulator/truth/folder.py says it is compared."""
     if (alert.rule, alert.device_id) != (found.rule, found.device_id):
         return False
     if alert.tolerance_s == 0:

@@ -9,11 +9,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from simulator.fate import Account
 from simulator.field import Field, Packet, Window
 from simulator.items import Item
 from simulator.scenario import Plan, parse, plan, read
-from simulator.truth import Expected, Summary, Told, Writer
+from simulator.truth.account import Account
+from simulator.truth.folder import Expected, Summary, Told, Writer
 
 HOUR_MS = 3_600_000
 # Past as a whole, whatever a device's clock says of the days after.

@@ -12,11 +12,11 @@ from devices.batch import Packet as Arrived
 from devices.fleet import Fleet
 from devices.payload import encode
 from ingest.intake import take_in
-from simulator.fate import Account, Limits
 from simulator.field import Packet
 from simulator.items import Item
 from simulator.scenario import Plan
-from simulator.truth import Clock, Told
+from simulator.truth.account import Account, Limits
+from simulator.truth.folder import Clock, Told
 from tests.simulator.field import LIMITS
 from tests.simulator.offline import LONG_AFTER_MS, every, shipped_plan, windows, written_plan
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from simulator.field import Packet
 from simulator.items import Item
 from simulator.scenario import Plan
-from simulator.truth import OUTCOMES
+from simulator.truth.folder import OUTCOMES
 from tests.simulator.offline import HOUR_MS, accounted, every, played, shipped_plan, windows, written_plan
 
 SPAN_H = 11.0

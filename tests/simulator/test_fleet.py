@@ -18,7 +18,7 @@ from devices.device import Device, check
 from devices.topics import is_device_id, is_region
 from simulator.asahan import GAUGES, KECAMATAN, STREETS
 from simulator.fleet import Sizes, build, make_fleet, mix, tagged
-from simulator.rivers import REACHES
+from simulator.physics.rivers import REACHES
 
 DISTRICTS = Path(api.__path__[0]) / "dashboard" / "asahan_kecamatan.geojson"
 SIZES = [1, 2, 3, 7, 8, 39, 40, 200, 2_000]

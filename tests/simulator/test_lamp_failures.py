@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simulator import lamps
 from simulator.fleet import make_fleet
-from simulator.lamp_duty import power_w
-from simulator.lamp_faults import Failure, Fault
+from simulator.physics import lamps
+from simulator.physics.lamp_duty import power_w
+from simulator.physics.lamp_faults import Failure, Fault
 from tests.simulator.field import DAY_S, grid, wib
 
 DEVICES = [device for device in make_fleet(200, 1) if device.kind == "streetlight"]

@@ -11,11 +11,11 @@ from alerts.engine import Engine, evaluate
 from alerts.rule import shipped
 from devices.fleet import Fleet
 from devices.sun import elevation_deg
-from simulator import lamps
 from simulator.city import City
 from simulator.fleet import make_fleet
-from simulator.lamp_duty import STANDBY_W, SURGE, moment, power_w
-from simulator.lamp_faults import Fault
+from simulator.physics import lamps
+from simulator.physics.lamp_duty import STANDBY_W, SURGE, moment, power_w
+from simulator.physics.lamp_faults import Fault
 from tests.simulator.field import DAY_S, grid, through_ingest, wib
 
 DEVICES = [device for device in make_fleet(200, 1) if device.kind == "streetlight"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.latency import GROWTH, LEAST_S, QUANTILES, Histogram, table
+from simulator.load.latency import GROWTH, LEAST_S, QUANTILES, Histogram, table
 
 SECONDS = st.lists(st.floats(LEAST_S, 1_000), min_size=1, max_size=200)
 

@@ -23,10 +23,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from bench.measure import tree
 from runtime.mqtt_url import parse_url
 from simulator.fleet import make_fleet
-from simulator.load import BATCH_MAX, LoadOptions, run_load, shares
-from simulator.load_worker import Told
+from simulator.load.main import BATCH_MAX, LoadOptions, run_load, shares
+from simulator.load.probe import COMMENT
+from simulator.load.worker import Told
 from simulator.pace import RateError
-from simulator.probe import COMMENT
 from tests.servers import Nats
 from tests.stack import ROOT, Stack, until
 
@@ -134,7 +134,7 @@ def test_everything_is_acknowledged_counted_and_arrives_in_order(nats: Nats, hea
 
 APART = """
 import sys
-from simulator.load import LoadOptions, run_load
+from simulator.load.main import LoadOptions, run_load
 sys.exit(0 if run_load(LoadOptions({url!r}, devices=40, rate=200, processes=2, region={region!r}), print) else 1)
 """
 
@@ -159,7 +159,7 @@ def apart(url: str, heard: Heard) -> Iterator[tuple[subprocess.Popen[str], list[
 
 
 def workers_of(pid: int) -> list[int]:
-    return [child for child in tree(pid)[1:] if b"simulator.load_worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [child for child in tree(pid)[1:] if b"simulator.load.worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

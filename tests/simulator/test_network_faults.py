@@ -11,11 +11,11 @@ import pytest
 from devices.kinds import KINDS
 from devices.payload import decode
 from simulator.city import City
-from simulator.fate import Limits
 from simulator.faults.fault import DAY_MS, Scope
 from simulator.faults.network import DAMAGES, Backfill, Dropout, damaged
 from simulator.field import Packet
 from simulator.fleet import make_fleet
+from simulator.truth.account import Limits
 from tests.simulator.faulty import fault, field_with, hours_in, measured, packets_with, touched
 from tests.simulator.field import wib
 from tests.simulator.offline import HOUR_MS, played, written_plan

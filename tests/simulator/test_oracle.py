@@ -11,12 +11,12 @@ from alerts.rule import Rule, rules_of, shipped
 from alerts.silence import silent_after_s
 from devices.device import Device
 from devices.kinds import KINDS
-from simulator import expected_rules as told
-from simulator import lives
-from simulator.lives import EntangledError
-from simulator.oracle import NEEDED, Series, expected_alerts
-from simulator.truth import Expected, Step
-from simulator.verdicts import Verdicts
+from simulator.truth import lives
+from simulator.truth import rules as told
+from simulator.truth.folder import Expected, Step
+from simulator.truth.lives import EntangledError
+from simulator.truth.oracle import NEEDED, Series, expected_alerts
+from simulator.truth.verdicts import Verdicts
 from tests.alerts.timeline import EVENING, detector, gauge, lamp
 from tests.simulator.foretold import Sent, epoch_ms, expected_of, series_of
 

@@ -9,9 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from devices.device import Device
-from simulator.lives import EntangledError
-from simulator.oracle import expected_alerts
-from simulator.truth import Clock
+from simulator.truth.folder import Clock
+from simulator.truth.lives import EntangledError
+from simulator.truth.oracle import expected_alerts
 from tests.alerts.timeline import detector, gauge, lamp
 from tests.simulator.foretold import Sent, alerts_of, epoch_ms, expected_of, fits, received, series_of, unmatched
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.packets import REMAINING_MAX, TOPIC_MAX, again, cut_pubacks, is_half_puback, publish_packet
+from simulator.mqtt.packets import REMAINING_MAX, TOPIC_MAX, again, cut_pubacks, is_half_puback, publish_packet
 
 IDS = st.lists(st.integers(1, 65_535), max_size=50)
 

@@ -14,7 +14,7 @@ from devices.kinds import KINDS
 from devices.payload import decode
 from simulator.city import City
 from simulator.fleet import make_fleet
-from simulator.payloads import Messages, payloads
+from simulator.load.payloads import Messages, payloads
 
 START = 1_764_003_600.0  # 25 November 2025, 00:00 WIB: lamps are lit
 DEVICES = 60

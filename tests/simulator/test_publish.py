@@ -17,9 +17,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from runtime.mqtt_url import Broker, parse_url
 from siaga.stack.ports import is_free
-from simulator import publish
-from simulator.packets import PACKET_IDS
-from simulator.publish import Publisher
+from simulator.mqtt import publish
+from simulator.mqtt.packets import PACKET_IDS
+from simulator.mqtt.publish import Publisher
 from tests.servers import Nats, missing
 from tests.simulator.slow_broker import SlowBroker
 

@@ -12,14 +12,14 @@ import pytest
 from runtime.mqtt_url import Broker, parse_url
 from runtime.settings import Settings
 from simulator import feed
-from simulator import record as module
 from simulator.field import Packet
 from simulator.play import Player
 from simulator.progress import Progress
-from simulator.record import Record
 from simulator.runs import Run, Wanted
 from simulator.scenario import Plan
-from simulator.truth import read
+from simulator.truth import record as module
+from simulator.truth.folder import read
+from simulator.truth.record import Record
 from tests.servers import Nats
 from tests.simulator.offline import LONG_AFTER_MS, played, shipped_plan, write_truth, written_plan
 from tests.simulator.slow_broker import SlowBroker

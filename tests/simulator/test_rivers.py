@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from devices.kinds import KINDS
-from simulator import rain, tide
 from simulator.fleet import make_fleet
-from simulator.gauges import DEAD_ZONE_M, gauges_of, measure
-from simulator.rivers import INDEX, REACHES, SITES, Rivers, nakayasu, time_lag_h
+from simulator.physics import rain, tide
+from simulator.physics.gauges import DEAD_ZONE_M, gauges_of, measure
+from simulator.physics.rivers import INDEX, REACHES, SITES, Rivers, nakayasu, time_lag_h
 from tests.simulator.field import DAY_S, HOUR_S, grid, wib
 
 LEVEL = KINDS["water_level"].metrics["level_m"]

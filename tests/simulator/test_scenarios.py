@@ -10,9 +10,9 @@ import pytest
 from devices.device import Device, check
 from devices.topics import is_device_id
 from simulator.fleet import make_fleet
-from simulator.record import unmet
 from simulator.scenario import FOLDER, Plan, ScenarioError, parse, plan, plan_city, read, shipped
-from simulator.truth import Expected, Step
+from simulator.truth.folder import Expected, Step
+from simulator.truth.record import unmet
 from tests.simulator.offline import HEAD, HOUR_MS, accounted, every, played, shipped_plan, written_plan
 
 NAMES = shipped()

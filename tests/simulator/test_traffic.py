@@ -9,9 +9,9 @@ from alerts.engine import Engine, evaluate
 from alerts.rule import shipped
 from devices.fleet import Fleet
 from devices.kinds import KINDS
-from simulator import demand, traffic
 from simulator.city import City
 from simulator.fleet import make_fleet
+from simulator.physics import demand, traffic
 from tests.simulator.field import DAY_S, grid, through_ingest, wib
 
 DEVICES = [device for device in make_fleet(1_000, 1) if device.kind == "traffic"]

@@ -13,7 +13,7 @@ import pytest
 
 from devices.kinds import KINDS
 from simulator.fleet import make_fleet
-from simulator.truth import OUTCOMES, Expected, Step, Summary, Told, Truth, TruthError, Writer, read
+from simulator.truth.folder import OUTCOMES, Expected, Step, Summary, Told, Truth, TruthError, Writer, read
 from tests.simulator.offline import every, shipped_plan, write_truth, written_plan
 
 FLEET = make_fleet(30, 1)

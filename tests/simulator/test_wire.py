@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.packets import publish_packet
-from simulator.wire import WRITE_BYTES, Wire
+from simulator.mqtt.packets import publish_packet
+from simulator.mqtt.wire import WRITE_BYTES, Wire
 
 CONNACK, PINGRESP = b"\x20\x02\x00\x00", b"\xd0\x00"
 

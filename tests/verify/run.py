@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from devices.batch import Packet
 from devices.topics import readings_topic
-from simulator.truth import OUTCOMES, Expected, Outcome, Step, Summary, Told, Writer
+from simulator.truth.folder import OUTCOMES, Expected, Outcome, Step, Summary, Told, Writer
 from tests.storage.rolled import drain
 from tests.storage.world import COUNTER, GAUGE, LAMP, NOW, REGION, World
 

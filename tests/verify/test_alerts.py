@@ -8,7 +8,7 @@ from siaga.verify.alerts import match
 from siaga.verify.episodes import Episode, disagreeing, episodes, late
 from siaga.verify.episodes import Step as Stepped
 from siaga.verify.window import Window
-from simulator.truth import Expected, Step
+from simulator.truth.folder import Expected, Step
 from storage.audit import Alert, Transition
 
 MINUTE_US = 60_000_000

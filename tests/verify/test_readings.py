@@ -10,7 +10,7 @@ from devices.kinds import KINDS
 from siaga.verify import gaps, ledger, quarantine, readings
 from siaga.verify.sent import Entry, Sent, columns, surely
 from siaga.verify.window import Window
-from simulator.truth import Outcome, Told
+from simulator.truth.folder import Outcome, Told
 from storage.audit import Kept, LedgerLine, LedgerTotal, Rows
 
 GAUGE = KINDS["water_level"]

@@ -20,7 +20,8 @@ import numpy.typing as npt
 from devices.device import Device
 from devices.kind import Floats
 from simulator.asahan import CENTRE
-from simulator.lamp_duty import (
+from simulator.noise import Hashes, Wander, normal, roots, scatter, uniform, wander
+from simulator.physics.lamp_duty import (
     CHATTER_S,
     DIM,
     SURGE,
@@ -32,10 +33,9 @@ from simulator.lamp_duty import (
     power_w,
     totals,
 )
-from simulator.lamp_faults import Failure, Fault, Round, rounds, standing
-from simulator.night import nights
-from simulator.noise import Hashes, Wander, normal, roots, scatter, uniform, wander
-from simulator.weather import air_c, minutely, wib_hour
+from simulator.physics.lamp_faults import Failure, Fault, Round, rounds, standing
+from simulator.physics.night import nights
+from simulator.physics.weather import air_c, minutely, wib_hour
 
 PHOTOCELL_S, PHOTOCELL_SPREAD_S = 300.0, 240.0
 FAULTY_SHARE = 0.015

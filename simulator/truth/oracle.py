@@ -1,7 +1,7 @@
 """The alerts that must come of what a device has sent: a second, plain implementation of docs/rules.md.
 
 It looks at the whole series at once and keeps nothing between two calls. Where the order of arrival leaves open what
-happens, it follows every possible life (simulator/lives.py) and says what all of them have in common.
+happens, it follows every possible life (simulator/truth/lives.py) and says what all of them have in common.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 
 from devices.device import Device
 from devices.kind import Bools, Floats
-from simulator.expected_rules import RULES, ExpectedRule
-from simulator.lives import EntangledError, History, Told, Turn, histories
-from simulator.silences import silences
-from simulator.truth import Clock, Expected, Step
-from simulator.verdicts import NEEDED, Ints, verdicts
+from simulator.truth.folder import Clock, Expected, Step
+from simulator.truth.lives import EntangledError, History, Told, Turn, histories
+from simulator.truth.rules import RULES, ExpectedRule
+from simulator.truth.silences import silences
+from simulator.truth.verdicts import NEEDED, Ints, verdicts
 
 __all__ = ["NEEDED", "Series", "expected_alerts"]
 LEAST_TOLERANCE_S = 0.001  # tells a merged alert, whose steps in between are not compared, from an exact one

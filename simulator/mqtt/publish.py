@@ -18,10 +18,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from runtime.log import get_logger
 from runtime.mqtt_url import Broker
-from simulator.packets import PACKET_IDS, again, publish_packet
-from simulator.wire import Wire
+from simulator.mqtt.packets import PACKET_IDS, again, publish_packet
+from simulator.mqtt.wire import Wire
 
-log = get_logger("simulator.publish")
+log = get_logger("simulator.mqtt.publish")
 
 KEEPALIVE_S = 30
 RECONNECT_FIRST_S, RECONNECT_MAX_S = 0.2, 5.0

@@ -17,10 +17,10 @@ import numpy.typing as npt
 from devices.device import Device
 from devices.kind import Floats
 from simulator.asahan import STREETS
-from simulator.demand import profile
 from simulator.noise import Hashes, even, normal, roots, scatter, uniform
-from simulator.rain import DAY_S, WIB_S
-from simulator.weather import minutely
+from simulator.physics.demand import profile
+from simulator.physics.rain import DAY_S, WIB_S
+from simulator.physics.weather import minutely
 
 CAPACITY_PCU, JAM_PCU_KM, WAVE_KMH = 1600.0, 140.0, 16.0
 PCU_MOTORCYCLE, PCU_CAR, PCU_HEAVY = 0.30, 1.0, 1.3

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from devices.device import Device
 from devices.kind import Bools, Floats
 from devices.sun import SUNSET_DEG, elevation_deg
-from simulator.expected_rules import DARK_SHARE, DARK_W, GUARD_S, MAINS_V, OCCUPIED_PCT, ExpectedRule
+from simulator.truth.rules import DARK_SHARE, DARK_W, GUARD_S, MAINS_V, OCCUPIED_PCT, ExpectedRule
 
 NOTHING = -1
 NEEDED: dict[str, tuple[str, ...]] = {

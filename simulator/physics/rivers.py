@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.kind import Floats
-from simulator import tide
 from simulator.asahan import GAUGES
-from simulator.rain import DAY_S, WIB_S, Storm, cumulative_mm, tipped_mm
-from simulator.rain import storms as random_storms
+from simulator.physics import tide
+from simulator.physics.rain import DAY_S, WIB_S, Storm, cumulative_mm, tipped_mm
+from simulator.physics.rain import storms as random_storms
 
 STEP_S = 300
 STEPS = DAY_S // STEP_S

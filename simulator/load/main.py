@@ -1,8 +1,8 @@
 """`siaga simulate --load`: as many readings a second as asked for, from one process per core, and how long they take.
 
 The fleet is registered first where SIAGA_API_URL and SIAGA_API_KEY are set. Every process has its own connections and
-its own share of devices and rate (simulator/load_worker.py); probes (simulator/probe.py) measure what only a reader of
-the API can see.
+its own share of devices and rate (load/worker.py); probes (load/probe.py) measure what only a reader of the API can
+see.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from runtime.mqtt_url import parse_url
 from runtime.stop import stop_event
 from simulator.feed import DRAIN_AFTER_STOP_S
 from simulator.fleet import make_fleet
-from simulator.latency import Histogram, table
-from simulator.load_worker import Share, Told
+from simulator.load.latency import Histogram, table
+from simulator.load.probe import Probes
+from simulator.load.worker import Share, Told
+from simulator.mqtt.packets import PACKET_IDS
 from simulator.pace import schedule
-from simulator.packets import PACKET_IDS
-from simulator.probe import Probes
 from simulator.register import PER_REQUEST, RegisterError, register
 
 EVERY_S = 5.0
@@ -117,7 +117,7 @@ class Worker:
         """Start it and listen to it until it ends; its exit code, 0 when all it published was acknowledged."""
         # A session of its own: Ctrl-C is for us, and we tell it to stop.
         process = self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "simulator.load_worker",
+            sys.executable, "-P", "-m", "simulator.load.worker",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         assert process.stdin is not None

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from simulator.fate import Account
 from simulator.field import Packet
 from simulator.items import Item
-from simulator.publish import Publisher
+from simulator.mqtt.publish import Publisher
 from simulator.scenario import Expectation, Plan
-from simulator.truth import Clock, Expected, Summary, Writer
+from simulator.truth.account import Account
+from simulator.truth.folder import Clock, Expected, Summary, Writer
 
 HOUR_MS = 3_600_000
 

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.kind import Floats
-from simulator.lamp_faults import Fault
-from simulator.night import FIRST_NOON, night_of, nights
-from simulator.rain import DAY_S
+from simulator.physics.lamp_faults import Fault
+from simulator.physics.night import FIRST_NOON, night_of, nights
+from simulator.physics.rain import DAY_S
 
 LINEARITY = 0.85  # a in P(d)
 STANDBY_W = 0.7

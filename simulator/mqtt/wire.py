@@ -12,7 +12,7 @@ from collections.abc import Callable
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
-from simulator.packets import PUBLISH_QOS1, cut_pubacks, is_half_puback
+from simulator.mqtt.packets import PUBLISH_QOS1, cut_pubacks, is_half_puback
 
 READ_BYTES = 65_536  # 16,000 PUBACKs
 # Packets handed to paho as one. paho copies what is left of it at every write: a larger one only costs more copies.

@@ -8,7 +8,7 @@ import numpy as np
 
 from devices.kind import Floats
 from simulator.noise import wander
-from simulator.rain import DAY_S, WIB_S
+from simulator.physics.rain import DAY_S, WIB_S
 
 
 def wib_hour(t: Floats) -> Floats:

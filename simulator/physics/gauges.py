@@ -11,8 +11,8 @@ import numpy.typing as npt
 from devices.device import Device
 from devices.kind import Floats
 from simulator.noise import Hashes, Wander, roots, scatter, uniform, wander
-from simulator.rivers import INDEX, Rivers
-from simulator.weather import air_c, minutely, wib_hour
+from simulator.physics.rivers import INDEX, Rivers
+from simulator.physics.weather import air_c, minutely, wib_hour
 
 Ints = npt.NDArray[np.int64]
 NOISE_M = 0.0012  # of a radar on moving water

@@ -14,9 +14,9 @@ from devices.quality import Quality
 from devices.topics import readings_topic
 from simulator.field import Packet
 from simulator.items import Item
-from simulator.oracle import NEEDED, Series, expected_alerts
 from simulator.scenario import Plan
-from simulator.truth import Clock, Expected, Outcome, Told
+from simulator.truth.folder import Clock, Expected, Outcome, Told
+from simulator.truth.oracle import NEEDED, Series, expected_alerts
 
 NOT_SENT = -1
 DAY_MS = 86_400_000

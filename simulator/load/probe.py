@@ -23,11 +23,11 @@ from devices.topics import readings_topic
 from runtime.log import get_logger
 from runtime.mqtt_url import parse_url
 from runtime.stop import sleep_until
-from simulator.latency import Histogram
-from simulator.publish import Publisher
+from simulator.load.latency import Histogram
+from simulator.mqtt.publish import Publisher
 from simulator.register import RegisterError, register
 
-log = get_logger("simulator.probe")
+log = get_logger("simulator.load.probe")
 
 BOUNDS_M = {"siaga_3_m": 1.0, "siaga_2_m": 2.0, "siaga_1_m": 3.0}
 LEVEL_M = 3.5

@@ -12,7 +12,7 @@ from devices.kind import Floats
 from devices.sun import SUNSET_DEG, elevation_deg
 from simulator.asahan import CENTRE
 from simulator.noise import uniform
-from simulator.rain import DAY_S, WIB_S
+from simulator.physics.rain import DAY_S, WIB_S
 
 FIRST_NOON = 1_577_854_800  # noon WIB of 1 January 2020
 NIGHTS = 366 * 30

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.kind import Floats
-from simulator.rain import DAY_S, WIB_S
-from simulator.weather import wib_hour
+from simulator.physics.rain import DAY_S, WIB_S
+from simulator.physics.weather import wib_hour
 
 
 def _days(*dates: str) -> npt.NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """One process of a load: its share of the fleet, made and published as fast as its share of the rate asks for.
 
-Started by simulator/load.py, which gives it a Share as one JSON line on standard input and reads a Told a second from
-its standard output. It ends when its time is over, on SIGTERM, or when that input ends: also when whoever started it
+Started by load/main.py, which gives it a Share as one JSON line on standard input and reads a Told a second from its
+standard output. It ends when its time is over, on SIGTERM, or when that input ends: also when whoever started it
 was killed. Everything that was published is waited for, after a stop for DRAIN_AFTER_STOP_S.
 """
 
@@ -21,9 +21,9 @@ from runtime.stop import stop_event
 from simulator.city import City
 from simulator.feed import DRAIN_AFTER_STOP_S, drain, publishers
 from simulator.fleet import make_fleet
-from simulator.latency import Histogram
-from simulator.payloads import Messages
-from simulator.publish import Publisher
+from simulator.load.latency import Histogram
+from simulator.load.payloads import Messages
+from simulator.mqtt.publish import Publisher
 
 TICK_S = 0.02
 AT_ONCE = 10_000  # readings made in one step while catching up: 25 ms of work
