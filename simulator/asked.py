@@ -50,7 +50,8 @@ class Asked:
         self._check()
         if self.replay is not None and self.map is not None:
             plan = read_map(self.map)
-            return Recorded(replay_fleet(self.replay, plan), self.replay, plan, parse_speed(self.speed or "max"))
+            own = self.client_id or "siaga-replay"
+            return Recorded(own, replay_fleet(self.replay, plan), self.replay, plan, parse_speed(self.speed or "max"))
         return self._city(now) if self.scenario is None else self._scenario(self.scenario, now)
 
     def load_options(self, settings: Settings) -> LoadOptions:
@@ -120,7 +121,8 @@ class Asked:
 
         history_s = None if self.backfill is None else parse_duration(self.backfill, "--backfill")
         speed = parse_speed(self.speed or "1")
-        return Wanted(fleet, plan_at, speed, self.truth, self._may_lose_s, history_s, not self.backfill_only)
+        own = self.client_id or ("siaga-backfill" if self.backfill_only else "siaga-sim")
+        return Wanted(own, fleet, plan_at, speed, self.truth, self._may_lose_s, history_s, not self.backfill_only)
 
     def _scenario(self, name: str, now: datetime) -> Wanted:
         start = None if self.start is None else parse_start(self.start, now)
@@ -134,7 +136,8 @@ class Asked:
                 "--speed max: the run would end in the future, and nothing can be measured there; "
                 "choose an earlier --start, a shorter --for, or --speed 1 --start now"
             )
-        return Wanted(plan.fleet, lambda _: plan, speed, self.truth, self._may_lose_s)
+        own = self.client_id or f"siaga-{plan.tag}"
+        return Wanted(own, plan.fleet, lambda _: plan, speed, self.truth, self._may_lose_s)
 
     @property
     def _may_lose_s(self) -> float:

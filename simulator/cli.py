@@ -101,7 +101,7 @@ def simulate(
     ] = None,
     client_id: Annotated[
         str | None,
-        typer.Option(help="MQTT client ids are this and -1, -2, … Default: siaga-sim, for --replay siaga-replay."),
+        typer.Option(help="MQTT client ids are this and -1, -2, … Default: siaga-sim, or what tells of the run."),
     ] = None,
 ) -> None:
     """Publish readings of an invented city, a scenario or a recorded file to SIAGA_MQTT_URL, QoS 1.
@@ -141,8 +141,7 @@ def simulate(
 def _run(asked: Asked, wanted: Wanted | Recorded, settings: Settings, fleet_out: Path | None) -> bool:
     """Whether everything was acknowledged, and came out as it should."""
     broker = parse_url(require(settings.mqtt_url, "SIAGA_MQTT_URL"))
-    name = asked.client_id or ("siaga-replay" if isinstance(wanted, Recorded) else "siaga-sim")
-    run = Run(settings, broker, name, asked.connections or 1, asked.in_flight or IN_FLIGHT, _say, fleet_out)
+    run = Run(settings, broker, asked.connections or 1, asked.in_flight or IN_FLIGHT, _say, fleet_out)
     return asyncio.run(run.file(wanted) if isinstance(wanted, Recorded) else run.play(wanted))
 
 

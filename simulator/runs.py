@@ -35,9 +35,11 @@ LIVE_WITHIN_MS = 60_000
 class Wanted:
     """What the command line asks of a run. plan_at: the plan, given the epoch s at which it begins where that is now.
 
-    speed: None is as fast as it goes. backfill_s: history before it, if any; live: something after that.
+    client_id: two runs at once must differ in it, or the broker would end the one for the other. speed: None is as
+    fast as it goes. backfill_s: history before it, if any; live: something after that.
     """
 
+    client_id: str
     fleet: Sequence[Device]
     plan_at: Callable[[float], Plan]
     speed: float | None
@@ -51,6 +53,7 @@ class Wanted:
 class Recorded:
     """A recorded file to replay. speed as above, of the times in the file."""
 
+    client_id: str
     fleet: Sequence[Device]
     path: Path
     map: ReplayMap
@@ -64,13 +67,12 @@ class Run:
         self,
         settings: Settings,
         broker: Broker,
-        client_id: str,
         connections: int,
         in_flight: int,
         say: Callable[[str], None],
         fleet_file: Path | None,
     ) -> None:
-        self._settings, self._broker, self._client_id = settings, broker, client_id
+        self._settings, self._broker = settings, broker
         self._connections, self._in_flight = connections, in_flight
         self._say, self._fleet_file = say, fleet_file
 
@@ -85,7 +87,7 @@ class Run:
             clock = _clock(plan, wanted.speed, round(now * 1000))
             record = Record(wanted.truth, plan, clock, round(now * 1000), wanted.may_lose_s)
         self._say(f"{plan.scenario}: {len(plan.fleet):,} devices, {plan.city.pace.rate:.1f} msg/s, seed {plan.seed}")
-        async with feed.publishers(self._broker, self._client_id, self._connections, self._in_flight) as to:
+        async with feed.publishers(self._broker, wanted.client_id, self._connections, self._in_flight) as to:
             progress, player = Progress(to, self._say), Player(plan, wanted.speed, to, record)
 
             async def run() -> None:
@@ -108,7 +110,7 @@ class Run:
         stop, path, plan = stop_event(), wanted.path, wanted.map
         await self._register(wanted.fleet, stop)
         self._say(f"{len(wanted.fleet):,} devices from {path}, region {plan.region}")
-        async with feed.publishers(self._broker, self._client_id, self._connections, self._in_flight) as to:
+        async with feed.publishers(self._broker, wanted.client_id, self._connections, self._in_flight) as to:
             progress = Progress(to, self._say)
             work = feed.replay(rows(path, plan), plan.region, to, wanted.speed, progress)
             refused = await feed.until_stopped(work, to, stop, progress)

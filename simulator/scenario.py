@@ -194,6 +194,11 @@ class Plan:
     def fleet(self) -> tuple[Device, ...]:
         return self.city.devices
 
+    @property
+    def tag(self) -> str:
+        """What the ids of its devices begin with."""
+        return self.fleet[0].id.removesuffix(self.names[0]).rstrip("-")
+
 
 def shipped() -> list[str]:
     """Names of the scenarios that come with Siaga."""

@@ -149,3 +149,16 @@ class TestLoad:
     def test_needs_a_broker(self) -> None:
         with pytest.raises(SettingError, match="SIAGA_MQTT_URL"):
             replace(NOTHING, load=True).load_options(Settings())
+
+
+def test_runs_that_may_go_on_at_once_connect_under_names_of_their_own() -> None:
+    """A broker ends a connection when another comes with its client id."""
+    names = [
+        wanted().client_id,
+        wanted(backfill="1d", backfill_only=True).client_id,
+        wanted(scenario="data-kotor").client_id,
+        wanted(scenario="data-kotor", seed=2).client_id,
+        wanted(scenario="hari-biasa").client_id,
+    ]
+    assert len(set(names)) == len(names)
+    assert wanted(client_id="mine").client_id == "mine"

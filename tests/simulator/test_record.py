@@ -39,8 +39,8 @@ class TestSameRun:
         plan = shipped_plan("data-kotor", 2, hours=7)
         said: list[str] = []
         folder = tmp_path / "run"
-        wanted = Wanted(plan.fleet, lambda _: plan, speed, folder)
-        run = Run(Settings(), parse_url(nats.url), f"same-{connections}", connections, 500, said.append, None)
+        wanted = Wanted(f"same-{connections}", plan.fleet, lambda _: plan, speed, folder)
+        run = Run(Settings(), parse_url(nats.url), connections, 500, said.append, None)
         assert await run.play(wanted), said
         write_truth(plan, tmp_path / "offline")
         assert differing(folder, tmp_path / "offline") == []
@@ -49,8 +49,8 @@ class TestSameRun:
     async def test_a_scenario_that_does_not_come_out_is_no_success(self, tmp_path: Path, nats: Nats) -> None:
         plan = written_plan('[[expect]]\nrule = "siaga"\ndevices = "wl-buntu-pane"\n', hours=1)
         said: list[str] = []
-        run = Run(Settings(), parse_url(nats.url), "unmet", 1, 500, said.append, None)
-        assert not await run.play(Wanted(plan.fleet, lambda _: plan, None, tmp_path / "run"))
+        run = Run(Settings(), parse_url(nats.url), 1, 500, said.append, None)
+        assert not await run.play(Wanted("unmet", plan.fleet, lambda _: plan, None, tmp_path / "run"))
         assert said[-1] == "NOT as the scenario says: 1 alerts 'siaga' expected on wl-buntu-pane, found 0"
         assert read(tmp_path / "run").summary.messages > 0
 
