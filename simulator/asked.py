@@ -8,6 +8,7 @@ from pathlib import Path
 
 from devices.topics import is_region
 from runtime.settings import Settings, require
+from simulator import plan as plans
 from simulator import scenario as scenarios
 from simulator.fleet import make_fleet
 from simulator.load.main import LoadOptions
@@ -115,9 +116,9 @@ class Asked:
         hours = float("inf") if self.lasting is None else parse_duration(self.lasting) / 3600
         fleet = make_fleet(self.devices or DEVICES, self.seed, self.region)
 
-        def plan_at(at: float) -> scenarios.Plan:
+        def plan_at(at: float) -> plans.Plan:
             begin = start.timestamp() if start else at
-            return scenarios.plan_city(fleet, self.seed, self.region, begin, rate=self.rate, hours=hours)
+            return plans.plan_city(fleet, self.seed, self.region, begin, rate=self.rate, hours=hours)
 
         history_s = None if self.backfill is None else parse_duration(self.backfill, "--backfill")
         speed = parse_speed(self.speed or "1")
@@ -128,7 +129,7 @@ class Asked:
         start = None if self.start is None else parse_start(self.start, now)
         speed = parse_speed(self.speed or "max")
         hours = None if self.lasting is None else parse_duration(self.lasting) / 3600
-        plan = scenarios.plan(
+        plan = plans.plan(
             name, scenarios.read(name), self.seed, region=self.region, start=start, hours=hours, devices=self.devices
         )
         if speed is None and plan.end_ms > now.timestamp() * 1000:

@@ -1,4 +1,4 @@
-"""The field: what the devices of a plan measure, what befalls it, and the packets that leave for the broker.
+"""The field: what befalls the readings of a plan's devices on their way, and the packets that leave for the broker.
 
 Windows of time come one after the other; how they are cut changes nothing. No clock and no I/O: a packet says when it
 would be sent, and whoever plays it keeps the time.
@@ -17,8 +17,7 @@ import numpy as np
 from devices.kind import Bools
 from devices.payload import encode
 from devices.topics import readings_topic
-from simulator.city import Block, Ints, boot_ids
-from simulator.faults.clock import ClockFault, Reboot
+from simulator.city import Block, Ints
 from simulator.faults.fault import NEVER, Fault, Scope
 from simulator.faults.network import (
     Backfill,
@@ -28,13 +27,13 @@ from simulator.faults.network import (
     Malformed,
     Oversized,
     Reorder,
-    Sentinel,
     UnknownDevice,
     WrongIdentity,
 )
-from simulator.faults.values import MEASURED, ValueFault
+from simulator.faults.values import MEASURED
 from simulator.items import Item, foresee
-from simulator.scenario import STRANGER_SUFFIX, Plan
+from simulator.plan import STRANGER_SUFFIX, Plan
+from simulator.sensing import Sensing
 
 CONFLICT_AFTER_MS = 1_000
 
@@ -68,23 +67,15 @@ class Window(NamedTuple):
 
 
 class Field:
-    """The devices of a plan with their memory: counters of readings, buffers of those that are cut off."""
+    """The way from the devices of a plan to the broker: what is lost, held back, overtaken, spoilt, sent twice."""
 
     def __init__(self, plan: Plan) -> None:
-        self._plan, self._city = plan, plan.city
-        size = len(plan.fleet)
-        self._next_seq: list[int] = [0] * size
-        self._boot: list[str] = plan.city.boot.tolist()
-        self._values = self._thrown(ValueFault)
-        self._clocks = self._thrown(ClockFault)
-        self._dropouts = [(*each, np.zeros(size, dtype=np.bool_)) for each in self._thrown(Dropout)]
-        self._backfills = self._thrown(Backfill)
-        self._reorders, self._duplicates = self._thrown(Reorder), self._thrown(Duplicate)
-        self._sentinels, self._conflicts = self._thrown(Sentinel), self._thrown(Conflict)
-        self._damages = self._thrown(Malformed)
-        self._oversizes = self._thrown(Oversized)
-        self._strangers, self._impostors = self._thrown(UnknownDevice), self._thrown(WrongIdentity)
-        self._boots = self._reboots()
+        self._plan = plan
+        self._sensing = Sensing(plan)
+        self._dropouts = [(*each, np.zeros(len(plan.fleet), dtype=np.bool_)) for each in plan.thrown(Dropout)]
+        self._backfills, self._reorders = plan.thrown(Backfill), plan.thrown(Reorder)
+        self._rare = plan.thrown(Conflict | Malformed | Oversized | UnknownDevice | WrongIdentity)
+        self._duplicates = plan.thrown(Duplicate)
         self._kept: dict[tuple[int, int], tuple[Backfill, list[Item]]] = {}  # (release, device): buffered
         self._waiting: list[Packet] = []
         self._order = 0
@@ -92,8 +83,8 @@ class Field:
     def window(self, t0_ms: int, t1_ms: int) -> Window:
         """What is measured in [t0_ms, t1_ms), and what is to be sent before t1_ms."""
         lost: list[Item] = []
-        for block in self._blocks(t0_ms, t1_ms):
-            self._pack(block, self._items(block), lost)
+        for block, items in self._sensing.window(t0_ms, t1_ms):
+            self._pack(block, items, lost)
         self._release(t1_ms)
         due = []
         while self._waiting and self._waiting[0].send_ms < t1_ms:
@@ -105,86 +96,6 @@ class Field:
         """At the end: what is still held back or buffered, in order of sending."""
         self._release(None)
         return Window([heapq.heappop(self._waiting) for _ in range(len(self._waiting))], [])
-
-    # -- measuring -------------------------------------------------------------------------------
-
-    def _blocks(self, t0_ms: int, t1_ms: int) -> list[Block]:
-        """The city's reports, less those of lamps without mains, with the last report of each as it loses them."""
-        blocks = self._city.blocks(t0_ms, t1_ms)
-        device = np.concatenate([b.device for b in blocks]) if blocks else np.zeros(0, dtype=np.int64)
-        ts_ms = np.concatenate([b.ts_ms for b in blocks]) if blocks else np.zeros(0, dtype=np.int64)
-        if self._plan.trips:
-            for trip in self._plan.trips:
-                lamps = np.array(trip.lamps, dtype=np.int64)
-                dark = np.isin(device, lamps) & (ts_ms >= trip.from_ms) & (ts_ms < trip.until_ms)
-                device, ts_ms = device[~dark], ts_ms[~dark]
-                if t0_ms <= trip.from_ms < t1_ms:
-                    device = np.concatenate([device, lamps])
-                    ts_ms = np.concatenate([ts_ms, np.full(len(lamps), trip.from_ms, dtype=np.int64)])
-            order = np.lexsort((ts_ms, device))
-            device, ts_ms = device[order], ts_ms[order]
-            seq = np.zeros(len(device), dtype=np.int64)
-            blocks = self._city.measured(device, ts_ms, seq, self._city.boot[device])
-        return [self._numbered(block) for block in blocks]
-
-    def _numbered(self, block: Block) -> Block:
-        """Give rows their seq and boot: readings count up within a boot, whether they arrive or not."""
-        order = np.lexsort((block.ts_ms, block.device))
-        device, ts_ms = block.device.tolist(), block.ts_ms.tolist()
-        seq, boot = np.empty(len(block), dtype=np.int64), np.empty(len(block), dtype=np.object_)
-        for row in order.tolist():
-            i = device[row]
-            pending = self._boots.get(i)
-            while pending and pending[0] <= ts_ms[row]:
-                self._next_seq[i] = 0
-                self._boot[i] = boot_ids(self._plan.seed, np.array([i]), np.array([pending.pop(0)]))[0]
-            seq[row], boot[row] = self._next_seq[i], self._boot[i]
-            self._next_seq[i] += 1
-        return replace(block, seq=seq, boot=boot)
-
-    def _reboots(self) -> dict[int, list[int]]:
-        """When each device boots anew: by a fault, or as its panel has mains again."""
-        found: dict[int, list[int]] = defaultdict(list)
-        for fault, scope in self._thrown(Reboot):
-            for device, at_ms in fault.moments(scope):
-                found[device].append(at_ms)
-        for trip in self._plan.trips:
-            for device in trip.lamps:
-                found[device].append(trip.until_ms)
-        return {device: sorted(moments) for device, moments in found.items()}
-
-    def _items(self, block: Block) -> list[Item]:
-        """Rows as items, bent by faults of sensor and clock."""
-        touched = [(fault.fault, fault.bend(scope, block)) for fault, scope in self._values if _fits(fault, block)]
-        told_ms = block.ts_ms
-        for fault, scope in self._clocks:
-            if _fits(fault, block):
-                hit = scope.hits(block.device, block.ts_ms)
-                told_ms = np.where(hit, fault.told_ms(scope, block.device, block.ts_ms), told_ms)
-                touched.append((fault.fault, hit))
-        fields = self._city.fields(replace(block, ts_ms=told_ms))
-        rows = zip(
-            block.device.tolist(), block.ts_ms.tolist(), told_ms.tolist(), block.seq.tolist(), block.boot.tolist(),
-            fields, strict=True,
-        )  # fmt: skip
-        items = [Item(*row) for row in rows]
-        for name, hit in touched:
-            for row in np.flatnonzero(hit).tolist():
-                items[row].faults.append(name)
-        for item in items:
-            if item.seq == 0 and item.boot != self._city.boot[item.device]:
-                item.faults.append("reboot")
-        for fault, scope in self._sentinels:
-            for row in np.flatnonzero(fault.hit(scope, block.device, block.ts_ms)).tolist():
-                item = items[row]
-                name = next(n for n in MEASURED[block.kind] if n in item.fields)
-                item.fields[name] = told = fault.value(scope, item.device, item.at_ms)
-                item.unreadable = isinstance(told, str)
-                item.faults.append(fault.fault)
-        foresee(block.kind, items, self._plan.fleet)
-        return items
-
-    # -- sending ---------------------------------------------------------------------------------
 
     def _pack(self, block: Block, items: list[Item], lost: list[Item]) -> None:
         """Decide for each item whether, when and how it leaves."""
@@ -227,8 +138,7 @@ class Field:
     def _befalls(self, block: Block) -> dict[int, list[tuple[Fault, Scope]]]:
         """Which rare faults befall the packet of which row."""
         found: dict[int, list[tuple[Fault, Scope]]] = defaultdict(list)
-        rare = (*self._conflicts, *self._damages, *self._oversizes, *self._strangers, *self._impostors)
-        for fault, scope in rare:
+        for fault, scope in self._rare:
             for row in np.flatnonzero(fault.hit(scope, block.device, block.ts_ms)).tolist():
                 found[row].append((fault, scope))
         for fault, scope in self._duplicates:
@@ -251,20 +161,19 @@ class Field:
         device = self._plan.fleet[first.device]
         region = device.region or self._plan.region
         payload = encode(first.fields if len(items) == 1 else [item.fields for item in items])
-        reason, faults, topic = "", [], readings_topic(region, device.id)
+        topic, reason = readings_topic(region, device.id), ""
+        faults: list[str] = []
         for fault, scope in befalls:
-            faults.append(fault.fault)  # type: ignore[attr-defined]
             match fault:
                 case Malformed():
-                    payload, reason = (
-                        fault.payload(scope, first.device, first.at_ms, [i.fields for i in items]),
-                        "malformed",
-                    )
+                    payload = fault.payload(scope, first.device, first.at_ms, [item.fields for item in items])
+                    reason, faults = "malformed", [*faults, fault.fault]
                 case Oversized():
-                    payload, reason = encode(first.fields | {"padding": "." * fault.bytes}), "too_large"
+                    payload = encode(first.fields | {"padding": "." * fault.bytes})
+                    reason, faults = "too_large", [*faults, fault.fault]
                 case WrongIdentity():
                     topic = readings_topic(fault.other_than(region), device.id)
-                    reason = _first_asked(reason, "identity_mismatch")
+                    reason, faults = _first_asked(reason, "identity_mismatch"), [*faults, fault.fault]
                 case UnknownDevice():
                     stranger = device.id + STRANGER_SUFFIX
                     at = (send_ms, first.device, stranger, readings_topic(region, stranger))
@@ -307,14 +216,6 @@ class Field:
         packet = Packet(send_ms, device, self._order, device_id, topic, payload, items, reason, faults)
         heapq.heappush(self._waiting, packet)
 
-    def _thrown(self, sort: Any) -> list[tuple[Any, Scope]]:
-        plan = self._plan
-        return [
-            (fault, Scope.of(fault, number, plan.city, plan.names, plan.end_ms))
-            for number, fault in enumerate(plan.faults)
-            if isinstance(fault, sort)
-        ]
-
 
 def _when(one: Packet | Item) -> int:
     return one.at_ms if isinstance(one, Item) else one.send_ms
@@ -323,10 +224,6 @@ def _when(one: Packet | Item) -> int:
 def _first_asked(reason: str, of_sender: str) -> str:
     """A server asks for the size first, then for the sender, and decodes last."""
     return reason if reason == "too_large" else of_sender
-
-
-def _fits(fault: Fault, block: Block) -> bool:
-    return fault.kind in (None, block.kind)
 
 
 def _name(items: list[Item], hit: np.ndarray[Any, Any], fault: Any) -> None:

@@ -11,8 +11,8 @@ from zlib import crc32
 from simulator.city import WIB
 from simulator.field import Field, Packet, Window
 from simulator.mqtt.publish import Publisher
+from simulator.plan import FOR_EVER_MS, Plan
 from simulator.progress import Progress
-from simulator.scenario import FOR_EVER_MS, Plan
 from simulator.truth.record import Record
 
 TICK_S = 0.1

@@ -17,12 +17,12 @@ from runtime.stop import stop_event
 from simulator import feed
 from simulator.backfill import publish_history, with_history
 from simulator.mqtt.publish import Publisher
+from simulator.plan import Plan
 from simulator.play import Player
 from simulator.progress import Progress
 from simulator.register import RegisterError, register
 from simulator.replay import rows
 from simulator.replay_map import ReplayMap
-from simulator.scenario import Plan
 from simulator.truth.folder import Clock
 from simulator.truth.record import Record
 

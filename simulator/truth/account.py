@@ -14,7 +14,7 @@ from devices.quality import Quality
 from devices.topics import readings_topic
 from simulator.field import Packet
 from simulator.items import Item
-from simulator.scenario import Plan
+from simulator.plan import Plan
 from simulator.truth.folder import Clock, Expected, Outcome, Told
 from simulator.truth.oracle import NEEDED, Series, expected_alerts
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from simulator.field import Packet
 from simulator.items import Item
 from simulator.mqtt.publish import Publisher
-from simulator.scenario import Expectation, Plan
+from simulator.plan import Plan
+from simulator.scenario import Expectation
 from simulator.truth.account import Account
 from simulator.truth.folder import Clock, Expected, Summary, Writer
 

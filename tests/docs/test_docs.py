@@ -14,7 +14,7 @@ from devices.batch import QuarantineReason
 from devices.kind import DIAGNOSTICS
 from devices.kinds import KINDS
 from runtime.settings import Settings, describe
-from simulator import scenario
+from simulator import plan, scenario
 from simulator.faults import CATALOGUE
 from simulator.faults.fault import Fault
 from simulator.replay import Row, fleet, rows
@@ -106,7 +106,7 @@ def test_every_scenario_and_every_fault_is_documented() -> None:
 def test_the_scenario_of_the_page_can_be_played() -> None:
     (written,) = re.findall(r"```toml\n(.*?)```", text("scenarios.md"), re.DOTALL)
     told = scenario.parse(written, "scenarios.md")
-    assert scenario.plan("page", told, 1).end_ms > 0
+    assert plan.plan("page", told, 1).end_ms > 0
 
 
 def test_the_worked_replay_gives_what_the_page_says(tmp_path: Path) -> None:
@@ -115,15 +115,15 @@ def test_the_worked_replay_gives_what_the_page_says(tmp_path: Path) -> None:
     written = next(block for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if "hitung-" in block)
     (tmp_path / "hitungan.csv").write_text(recorded, encoding="utf-8")
     (tmp_path / "hitungan.toml").write_text(written, encoding="utf-8")
-    plan = read_map(tmp_path / "hitungan.toml")
-    found = list(rows(tmp_path / "hitungan.csv", plan))
+    told = read_map(tmp_path / "hitungan.toml")
+    found = list(rows(tmp_path / "hitungan.csv", told))
     assert all(isinstance(row, Row) for row in found)
     assert [(row.device_id, row.fields.get("count"), row.fields.get("speed_kmh")) for row in found] == [
         ("hitung-simpang-kota-arah-masuk", 112, 34.439962),
         ("hitung-simpang-kota-arah-masuk", 131, None),
         ("hitung-simpang-kota-arah-keluar", 87, 40.072666),
     ]
-    assert len(fleet(tmp_path / "hitungan.csv", plan)) == 2
+    assert len(fleet(tmp_path / "hitungan.csv", told)) == 2
 
 
 def test_every_truth_file_and_column_is_documented() -> None:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from simulator.field import Field, Packet, Window
 from simulator.items import Item
-from simulator.scenario import Plan, parse, plan, read
+from simulator.plan import Plan, plan
+from simulator.scenario import parse, read
 from simulator.truth.account import Account
 from simulator.truth.folder import Expected, Summary, Told, Writer
 

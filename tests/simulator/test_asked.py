@@ -13,8 +13,9 @@ from pydantic import SecretStr
 from runtime.settings import SettingError, Settings
 from simulator.asked import Asked
 from simulator.pace import RateError
+from simulator.plan import FOR_EVER_MS
 from simulator.runs import Recorded, Wanted
-from simulator.scenario import FOR_EVER_MS, ScenarioError, read
+from simulator.scenario import ScenarioError, read
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 JAKARTA = Path(__file__).parents[2] / "simulator" / "maps" / "jakarta_tma.toml"

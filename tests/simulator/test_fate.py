@@ -14,7 +14,7 @@ from devices.payload import encode
 from ingest.intake import take_in
 from simulator.field import Packet
 from simulator.items import Item
-from simulator.scenario import Plan
+from simulator.plan import Plan
 from simulator.truth.account import Account, Limits
 from simulator.truth.folder import Clock, Told
 from tests.simulator.field import LIMITS

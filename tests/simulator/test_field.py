@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from simulator.field import Packet
 from simulator.items import Item
-from simulator.scenario import Plan
+from simulator.plan import Plan
 from simulator.truth.folder import OUTCOMES
 from tests.simulator.offline import HOUR_MS, accounted, every, played, shipped_plan, windows, written_plan
 

@@ -13,9 +13,9 @@ import pytest
 from runtime.mqtt_url import parse_url
 from simulator import feed, play
 from simulator.fleet import make_fleet
+from simulator.plan import FOR_EVER_MS, Plan, plan_city
 from simulator.play import TICK_S, Player, VirtualClock
 from simulator.progress import Progress
-from simulator.scenario import FOR_EVER_MS, Plan, plan_city
 from tests.servers import Nats
 from tests.simulator.offline import HOUR_MS, played, written_plan
 

@@ -13,10 +13,10 @@ from runtime.mqtt_url import Broker, parse_url
 from runtime.settings import Settings
 from simulator import feed
 from simulator.field import Packet
+from simulator.plan import Plan
 from simulator.play import Player
 from simulator.progress import Progress
 from simulator.runs import Run, Wanted
-from simulator.scenario import Plan
 from simulator.truth import record as module
 from simulator.truth.folder import read
 from simulator.truth.record import Record

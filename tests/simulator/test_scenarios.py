@@ -10,7 +10,8 @@ import pytest
 from devices.device import Device, check
 from devices.topics import is_device_id
 from simulator.fleet import make_fleet
-from simulator.scenario import FOLDER, Plan, ScenarioError, parse, plan, plan_city, read, shipped
+from simulator.plan import Plan, plan, plan_city
+from simulator.scenario import FOLDER, ScenarioError, parse, read, shipped
 from simulator.truth.folder import Expected, Step
 from simulator.truth.record import unmet
 from tests.simulator.offline import HEAD, HOUR_MS, accounted, every, played, shipped_plan, written_plan
