@@ -12,8 +12,6 @@ from devices.kind import Floats
 from devices.kinds import KINDS
 from devices.quality import Quality
 
-LEVELS = ("level_m", "distance_m")
-
 
 @dataclass(slots=True)
 class Item:
