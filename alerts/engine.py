@@ -23,6 +23,9 @@ from devices.fleet import Fleet
 What = Literal["raised", "worsened", "eased", "cleared", "went_live"]
 NEVER = np.iinfo(np.int64).min
 
+Rows = npt.NDArray[np.intp]
+NOBODY: Rows = np.empty(0, dtype=np.intp)
+
 
 class Transition(NamedTuple):
     """One step of an alert's life. Severities are None where there is no level (before raising, after clearing).
@@ -85,23 +88,34 @@ class Engine:
 def evaluate(engine: Engine, fleet: Fleet, batch: Iterable[Readings]) -> Evaluated:
     """Evaluate a batch. Readings that are not newer than the device's newest evaluated one decide nothing."""
     evaluated = Evaluated([], {}, {}, {})
-    busy = {key.device_id for key in engine.states}
+    busy = _busy(engine, fleet)
     for readings in batch:
         order = _order(engine, readings)
         for rule in rules_of(engine.rules, readings.kind.name):
-            _run(engine, rule, fleet, readings, order, busy, evaluated)
+            _run(engine, rule, fleet, readings, order, busy.get(rule.id, NOBODY), evaluated)
         _remember(readings, order, evaluated)
     return evaluated
 
 
-def _order(engine: Engine, readings: Readings) -> npt.NDArray[np.intp]:
+def _busy(engine: Engine, fleet: Fleet) -> dict[str, Rows]:
+    """By rule, the numbers of devices that are not at rest."""
+    busy: dict[str, list[int]] = {}
+    for rule, device_id in engine.states:
+        if (number := fleet.number.get(device_id)) is not None:
+            busy.setdefault(rule, []).append(number)
+    return {rule: np.array(numbers, dtype=np.intp) for rule, numbers in busy.items()}
+
+
+def _order(engine: Engine, readings: Readings) -> Rows:
     """Rows in event order, each newer than all of its device before it."""
-    order = np.argsort(readings.ts_us, kind="stable")
-    order = order[(readings.ts_us > engine.newest_us[readings.device])[order]]
-    # The same device and time twice in a batch: the first decides, as the first is stored.
-    pairs = np.stack([readings.device[order], readings.ts_us[order]], axis=1)
-    first = np.sort(np.unique(pairs, axis=0, return_index=True)[1])
-    return order[first]
+    newer = np.flatnonzero(readings.ts_us > engine.newest_us[readings.device])
+    by_device = newer[np.lexsort((readings.ts_us[newer], readings.device[newer]))]
+    device, ts_us = readings.device[by_device], readings.ts_us[by_device]
+    # The same device and time twice in a batch: the first decides, as the first is stored (lexsort is stable).
+    again = np.zeros(len(by_device), dtype=np.bool_)
+    again[1:] = (device[1:] == device[:-1]) & (ts_us[1:] == ts_us[:-1])
+    kept = np.sort(by_device[~again])
+    return kept[np.argsort(readings.ts_us[kept], kind="stable")]
 
 
 def _run(
@@ -109,22 +123,20 @@ def _run(
     rule: Rule,
     fleet: Fleet,
     readings: Readings,
-    order: npt.NDArray[np.intp],
-    busy: set[str],
+    order: Rows,
+    busy: Rows,
     evaluated: Evaluated,
 ) -> None:
     up, hold = CONDITIONS[rule.condition](rule, readings, fleet)
     late = readings.late
     if rule.condition != "stale":  # a sensor that sends nonsense is not silent
         up = np.where(readings.trusted, up, UNKNOWN)
-    reached = {int(device) for device in readings.device[order][up[order] > 0]}
-    for row in order:
-        if up[row] == UNKNOWN:
-            continue
-        device_id = readings.device_id[row]
-        if device_id not in busy and int(readings.device[row]) not in reached:
-            continue
-        key = Key(rule.id, device_id)
+    # Only devices that are not at rest, or that reach a rung in this batch, can move.
+    moving = np.zeros(len(fleet), dtype=np.bool_)
+    moving[busy] = True
+    moving[readings.device[order][up[order] > 0]] = True
+    for row in order[moving[readings.device[order]] & (up[order] != UNKNOWN)].tolist():
+        key = Key(rule.id, readings.device_id[row])
         before = _state(engine, evaluated, key)
         if before is None and up[row] == 0:
             continue
@@ -133,7 +145,7 @@ def _run(
         evaluated.states[key] = None if after.at_rest else after
         value = readings.numbers[rule.metric][row] if rule.metric else None
         moved = transition(
-            rule, key, readings.kind.name, before, after, readings.ts[row],
+            rule, key, readings.kind.name, before, after, readings.ts(row),
             None if value is None or np.isnan(value) else float(value),
         )  # fmt: skip
         if moved:
@@ -181,10 +193,9 @@ def _remember(readings: Readings, order: npt.NDArray[np.intp], evaluated: Evalua
     newest: dict[int, int] = dict(zip(devices.tolist(), readings.ts_us[order].tolist(), strict=True))
     evaluated.newest_us.update(newest)  # type: ignore[attr-defined]
     live = order[~readings.late[order]]
-    for row in live:
-        arrived = int(readings.received_at[row].timestamp() * 1e6)
-        device = int(readings.device[row])
-        evaluated.heard_us[device] = max(arrived, evaluated.heard_us.get(device, NEVER))  # type: ignore[index]
+    for device, arrived in zip(readings.device[live].tolist(), readings.received_us[live].tolist(), strict=True):
+        if arrived > evaluated.heard_us.get(device, NEVER):
+            evaluated.heard_us[device] = arrived  # type: ignore[index]
 
 
 def restored(rules: tuple[Rule, ...], stored: Iterable[tuple[str, str, str, dict[str, Any]]]) -> dict[Key, State]:

@@ -20,6 +20,8 @@ class Fleet:
         self.devices: tuple[Device, ...] = tuple(devices)
         self.number: dict[str, int] = {device.id: i for i, device in enumerate(self.devices)}
         self._columns: dict[str, Floats] = {}
+        # Topics that were found to be right, by device number: at most one a device, so it stays bounded.
+        self.senders: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self.devices)

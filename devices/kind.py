@@ -181,10 +181,9 @@ class Kind:
         return TypeAdapter(_wire_type(self))
 
     @cached_property
-    def one_or_many(self) -> TypeAdapter[dict[str, Any] | list[dict[str, Any]]]:
-        """Validates a whole payload: one object or an array of them."""
-        wire = _wire_type(self)
-        return TypeAdapter(wire | list[wire])  # type: ignore[valid-type]
+    def many(self) -> TypeAdapter[list[dict[str, Any]]]:
+        """Validates a payload that is an array of items."""
+        return TypeAdapter(list[_wire_type(self)])  # type: ignore[arg-type,misc]
 
 
 def _wire_type(kind: Kind) -> Any:

@@ -1,31 +1,33 @@
 """Packets to a batch: every packet ends as readings or as quarantine entries, and nothing raises on bad input.
 
-Pure: the clock is in the packets, the registry and the limits are arguments.
+Pure: the clock is in the packets, the registry and the limits are arguments. One Python step a packet to find its
+sender and decode it; everything after that is columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from devices.batch import Batch, Packet, Quarantined, QuarantineReason, Readings
-from devices.device import Device
 from devices.fleet import Fleet
-from devices.kind import Floats, Kind
+from devices.kind import Bools, Floats, Kind
 from devices.kinds import KINDS
-from devices.payload import decode, encode
+from devices.payload import decode, encode, unknown_fields
 from devices.quality import Quality, Reason
 from devices.topics import parse_topic
 from runtime.settings import Settings
 
 # Whoever is not registered shares one ledger line: strangers must not be able to grow a table of ours.
 STRANGER = "?"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+DAY_US = 86_400 * 1_000_000
+
+Times = npt.NDArray[np.int64]
 
 
 class Limits(NamedTuple):
@@ -40,44 +42,63 @@ class Limits(NamedTuple):
         return cls(*(getattr(settings, name) for name in cls._fields))
 
 
-class _Arrived(NamedTuple):
-    """One decoded item and where it came from."""
+class _Rows:
+    """Decoded items of one kind: which device told each, and in which packet."""
 
-    packet: Packet
-    device: int
-    device_id: str
-    item: dict[str, Any]
+    def __init__(self) -> None:
+        self.device: list[int] = []
+        self.packet: list[Packet] = []
+        self.item: list[dict[str, Any]] = []
+
+    def only(self, kept: Bools) -> _Rows:
+        rows, numbers = _Rows(), np.flatnonzero(kept).tolist()
+        rows.device = [self.device[n] for n in numbers]
+        rows.packet = [self.packet[n] for n in numbers]
+        rows.item = [self.item[n] for n in numbers]
+        return rows
 
 
 def take_in(packets: Iterable[Packet], fleet: Fleet, limits: Limits) -> Batch:
     """Turn packets into a batch."""
-    arrived: dict[str, list[_Arrived]] = {}
+    arrived: dict[str, _Rows] = {}
     quarantined: list[Quarantined] = []
     unknown = 0
+    senders, devices, most = fleet.senders, fleet.devices, limits.payload_max_bytes
     for packet in packets:
-        device = _sender(packet, fleet, limits)
-        if isinstance(device, Quarantined):
-            quarantined.append(device)
-            continue
+        number = senders.get(packet.topic)
+        if number is None or len(packet.payload) > most:
+            sender = _sender(packet, fleet, limits)
+            if isinstance(sender, Quarantined):
+                quarantined.append(sender)
+                continue
+            number = senders[packet.topic] = sender
+        device = devices[number]
         decoded = decode(KINDS[device.kind], packet.payload)
-        if len(decoded.items) + len(decoded.bad) > limits.array_max:
-            text = f"array of {len(decoded.items) + len(decoded.bad)} readings, limit {limits.array_max}"
+        told = len(decoded.items) + len(decoded.bad)
+        if told > limits.array_max:
+            text = f"array of {told} readings, limit {limits.array_max}"
             quarantined.append(_refused(packet, "too_large", device.id, text))
             continue
-        unknown += decoded.unknown
         quarantined += (_refused(packet, "malformed", device.id, bad.why, bad.raw) for bad in decoded.bad)
-        number = fleet.number[device.id]
-        arrived.setdefault(device.kind, []).extend(_Arrived(packet, number, device.id, item) for item in decoded.items)
+        rows = arrived.get(device.kind)
+        if rows is None:
+            rows = arrived[device.kind] = _Rows()
+        count = len(decoded.items)
+        rows.device += [number] * count
+        rows.packet += [packet] * count
+        rows.item += decoded.items
+        unknown += decoded.unknown
     readings = []
     for name, rows in arrived.items():
-        timely = _in_time(rows, limits, quarantined)
-        if timely:
-            readings.append(_columns(KINDS[name], timely, fleet, limits))
+        unknown += unknown_fields(KINDS[name], rows.item)
+        timely = _in_time(rows, fleet, limits, quarantined)
+        if timely is not None:
+            readings.append(_columns(KINDS[name], *timely, fleet, limits))
     return Batch(readings, quarantined, unknown)
 
 
-def _sender(packet: Packet, fleet: Fleet, limits: Limits) -> Device | Quarantined:
-    """The registered device that sent this packet, or why it is refused whole."""
+def _sender(packet: Packet, fleet: Fleet, limits: Limits) -> int | Quarantined:
+    """The number of the registered device that sent this packet, or why the packet is refused whole."""
     topic = parse_topic(packet.topic)
     if topic is None:
         return _refused(packet, "malformed", STRANGER, "topic is not siaga/v1/{region}/{device_id}/readings")
@@ -92,7 +113,7 @@ def _sender(packet: Packet, fleet: Fleet, limits: Limits) -> Device | Quarantine
     if device.region is not None and device.region != topic.region:
         text = f"published under region {topic.region}, registered in {device.region}"
         return _refused(packet, "identity_mismatch", device.id, text)
-    return device
+    return fleet.number[device.id]
 
 
 def _refused(
@@ -102,44 +123,47 @@ def _refused(
     return Quarantined(reason, device_id, packet.topic, raw, detail, packet.received_at, packet.received_at)
 
 
-def _in_time(rows: list[_Arrived], limits: Limits, quarantined: list[Quarantined]) -> list[_Arrived]:
-    """Rows whose clock can be believed; the others go to `quarantined` with their measured skew."""
-    timely = []
-    for row in rows:
-        packet, ts = row.packet, row.item["ts"]
-        ahead_s = (ts - packet.received_at).total_seconds()
-        if ahead_s > limits.future_max_s:
-            reason: QuarantineReason = "future_timestamp"
-            detail = f"ts is {ceil(ahead_s)} s ahead, limit {limits.future_max_s} s"
-        elif -ahead_s > limits.age_max_days * 86_400:
-            reason = "too_old"
-            detail = f"ts is {ceil(-ahead_s / 86_400)} days old, limit {limits.age_max_days} days"
-        else:
-            timely.append(row)
-            continue
-        quarantined.append(
-            Quarantined(
-                reason,
-                row.device_id,
-                packet.topic,
-                encode(row.item),
-                detail,
-                packet.received_at,
-                packet.received_at,
-                ahead_s,
-            )
+def _in_time(
+    rows: _Rows, fleet: Fleet, limits: Limits, quarantined: list[Quarantined]
+) -> tuple[_Rows, Times, Times] | None:
+    """Rows whose clock can be believed, with ts and received_at in µs; others are quarantined with their skew."""
+    if not rows.item:
+        return None
+    ts_us = _microseconds([item["ts"] for item in rows.item])
+    stamps = {at: round(at.timestamp() * 1e6) for at in {packet.received_at for packet in rows.packet}}
+    received_us = np.array([stamps[packet.received_at] for packet in rows.packet], dtype=np.int64)
+    ahead_us = ts_us - received_us
+    future = ahead_us > limits.future_max_s * 1_000_000
+    timely = ~future & (-ahead_us <= limits.age_max_days * DAY_US)
+    if timely.all():
+        return rows, ts_us, received_us
+    for row in np.flatnonzero(~timely).tolist():
+        ahead_s = ahead_us[row].item() / 1e6
+        reason: QuarantineReason = "future_timestamp" if future[row] else "too_old"
+        detail = (
+            f"ts is {ceil(ahead_s)} s ahead, limit {limits.future_max_s} s"
+            if future[row]
+            else f"ts is {ceil(-ahead_s / 86_400)} days old, limit {limits.age_max_days} days"
         )
-    return timely
+        packet, device = rows.packet[row], fleet.devices[rows.device[row]]
+        quarantined.append(_refused(packet, reason, device.id, detail, encode(rows.item[row]))._replace(skew_s=ahead_s))
+    if not timely.any():
+        return None
+    return rows.only(timely), ts_us[timely], received_us[timely]
 
 
-def _columns(kind: Kind, rows: list[_Arrived], fleet: Fleet, limits: Limits) -> Readings:
-    items = [row.item for row in rows]
-    device = np.array([row.device for row in rows], dtype=np.int64)
-    ts = [item["ts"].astimezone(UTC) for item in items]
-    received_at = [row.packet.received_at for row in rows]
-    numbers = {name: _floats(name, items) for name in kind.numbers}
-    failed = np.zeros(len(rows), dtype=np.bool_)
-    present = np.zeros(len(rows), dtype=np.bool_)
+def _microseconds(times: Sequence[datetime]) -> Times:
+    # timestamp() is exact to the microsecond until the year 2255.
+    return np.rint(np.array([t.timestamp() for t in times]) * 1e6).astype(np.int64)
+
+
+def _columns(kind: Kind, rows: _Rows, ts_us: Times, received_us: Times, fleet: Fleet, limits: Limits) -> Readings:
+    items = rows.item
+    device = np.array(rows.device, dtype=np.int64)
+    fields = set().union(*items)
+    numbers = {name: _floats(name, items, name in fields) for name in kind.numbers}
+    failed = np.zeros(len(items), dtype=np.bool_)
+    present = np.zeros(len(items), dtype=np.bool_)
     # A device may send 1e308: what is computed from it is infinite, which JSON cannot say, and fails.
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         for name, value in kind.derive(numbers, lambda name: fleet.attribute(name)[device]).items():
@@ -151,17 +175,14 @@ def _columns(kind: Kind, rows: list[_Arrived], fleet: Fleet, limits: Limits) -> 
         value = numbers[name]
         present |= ~np.isnan(value)
         failed |= (value < metric.low) | (value > metric.high)
-    ts_us = np.array([(t - _EPOCH) // _MICROSECOND for t in ts], dtype=np.int64)
-    received_us = np.array([(t - _EPOCH) // _MICROSECOND for t in received_at], dtype=np.int64)
     late = received_us - ts_us > limits.live_window_s * 1_000_000
     return Readings(
         kind=kind,
         device=device,
-        device_id=[row.device_id for row in rows],
-        topic=[row.packet.topic for row in rows],
-        ts=ts,
+        device_id=[fleet.devices[number].id for number in rows.device],
+        packet=rows.packet,
         ts_us=ts_us,
-        received_at=received_at,
+        received_us=received_us,
         seq=[item.get("seq") for item in items],
         boot=[item.get("boot") for item in items],
         fw=[item.get("fw") for item in items],
@@ -172,6 +193,8 @@ def _columns(kind: Kind, rows: list[_Arrived], fleet: Fleet, limits: Limits) -> 
     )
 
 
-def _floats(name: str, items: list[dict[str, Any]]) -> Floats:
+def _floats(name: str, items: Sequence[dict[str, Any]], present: bool) -> Floats:
+    if not present:
+        return np.full(len(items), np.nan)
     # None becomes NaN in the conversion; absent and null are the same to us.
     return np.array([item.get(name) for item in items], dtype=np.float64)
