@@ -8,16 +8,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import procrastinate
 import psycopg
 
 from alerts.engine import Evaluated, Transition
 from alerts.notices import wants_notice
-from devices.batch import Batch, Quarantined, Readings
+from devices.batch import Batch, Quarantined, Readings, utc
 from devices.payload import encode
 from storage import flavour, outbox
 from storage.alert_write import write_states, write_transitions
@@ -39,7 +41,8 @@ MARK = """
 INSERT INTO rollup_mark (kind, bucket, device_id) SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::text[])
 """
 BUCKET_US = 300 * 1_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HOUR_US = 3_600 * 1_000_000
+DAY_US = 24 * HOUR_US
 
 
 class Written(NamedTuple):
@@ -77,10 +80,8 @@ class Writer:
             conflicts: list[Quarantined] = []
             for readings in batch.readings:
                 outcome = await write_readings(self.conn, readings)
-                for row in outcome.stored:
-                    ledger.count(readings.device_id[row], readings.ts[row], "stored")
-                for row in outcome.duplicate:
-                    ledger.count(readings.device_id[row], readings.ts[row], "duplicate")
+                _count(ledger, readings, outcome.stored, "stored")
+                _count(ledger, readings, outcome.duplicate, "duplicate")
                 conflicts += (_conflict(readings, row) for row in outcome.conflict)
                 await self._write_latest(readings, outcome.stored)
                 await self._mark(readings, outcome.stored)
@@ -99,53 +100,73 @@ class Writer:
             return
         for readings in batch:
             table = reading_table(readings.kind)
-            weeks = {(table, flavour.week_of(ts)) for ts in readings.ts}
+            weeks = {(table, flavour.week_of(utc(day * DAY_US))) for day in _different(readings.ts_us // DAY_US)}
             for name, week in sorted(weeks - self.weeks):
                 await flavour.make_partition(self.conn, name, week)
                 self.weeks.add((name, week))
 
     async def _write_latest(self, readings: Readings, stored: Sequence[int]) -> None:
-        newest: dict[str, int] = {}
-        for row in stored:
-            other = newest.get(readings.device_id[row])
-            if other is None or readings.ts_us[row] > readings.ts_us[other]:
-                newest[readings.device_id[row]] = row
-        rows = sorted(newest.values(), key=lambda row: readings.device_id[row])
+        rows = _newest(readings, np.asarray(stored, dtype=np.intp))
         if not rows:
             return
+        numbers = {name: column[rows].tolist() for name, column in readings.numbers.items()}
         columns: list[list[Any]] = [
-            [values[row] for row in rows]
-            for values in (
-                readings.device_id, [readings.kind.name] * len(readings), readings.ts, readings.received_at,
-                readings.seq, readings.boot, readings.qc.tolist(), readings.reason.tolist(),
-            )
-        ]  # fmt: skip
-        columns.append([_values(readings, row) for row in rows])
+            [readings.device_id[row] for row in rows],
+            [readings.kind.name] * len(rows),
+            [readings.ts(row) for row in rows],
+            [readings.received_at(row) for row in rows],
+            [readings.seq[row] for row in rows],
+            [readings.boot[row] for row in rows],
+            readings.qc[rows].tolist(),
+            readings.reason[rows].tolist(),
+            [_values(numbers, at, readings.fw[row]) for at, row in enumerate(rows)],
+        ]
         await self.conn.execute(LATEST, columns)
 
     async def _mark(self, readings: Readings, stored: Sequence[int]) -> None:
         """Remember which buckets changed: whole ones for live data, a device's own for late data."""
         rows = np.asarray(stored, dtype=np.intp)
-        buckets = (readings.ts_us[rows] // BUCKET_US * BUCKET_US).tolist()
-        late = readings.late[rows].tolist()
-        marks: set[tuple[int, str | None]] = {
-            (bucket, readings.device_id[row] if is_late else None)
-            for row, bucket, is_late in zip(stored, buckets, late, strict=True)
-        }
+        buckets = readings.ts_us[rows] // BUCKET_US * BUCKET_US
+        late = readings.late[rows]
+        marks: list[tuple[int, str | None]] = [(bucket, None) for bucket in _different(buckets[~late])]
+        own = zip(buckets[late].tolist(), rows[late].tolist(), strict=True)
+        marks += sorted({(bucket, readings.device_id[row]) for bucket, row in own})
         if marks:
-            listed = sorted(marks, key=lambda mark: (mark[0], mark[1] or ""))
-            times = [_EPOCH + timedelta(microseconds=bucket) for bucket, _ in listed]
-            kind = [readings.kind.name] * len(listed)
-            await self.conn.execute(MARK, (kind, times, [device for _, device in listed]))
+            times = [utc(bucket) for bucket, _ in marks]
+            kind = [readings.kind.name] * len(marks)
+            await self.conn.execute(MARK, (kind, times, [device for _, device in marks]))
 
 
-def _values(readings: Readings, row: int) -> str:
-    values = {name: _number(column[row]) for name, column in readings.numbers.items()}
-    return json.dumps(values | {"fw": readings.fw[row]}, ensure_ascii=False, allow_nan=False)
+def _different(values: npt.NDArray[np.int64]) -> list[int]:
+    found: list[int] = np.unique(values).tolist()
+    return found
 
 
-def _number(value: np.float64) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _newest(readings: Readings, rows: npt.NDArray[np.intp]) -> list[int]:
+    """Of these rows the newest of each device, by device id: two writers that share a line cannot deadlock."""
+    by_device = rows[np.lexsort((readings.ts_us[rows], readings.device[rows]))]
+    device = readings.device[by_device]
+    newest: list[int] = by_device[np.append(device[1:] != device[:-1], True)[: len(device)]].tolist()
+    return sorted(newest, key=lambda row: readings.device_id[row])
+
+
+def _count(ledger: Ledger, readings: Readings, rows: Sequence[int], outcome: Outcome) -> None:
+    """Count rows into their ledger lines, one call a line."""
+    if not rows:
+        return
+    chosen = np.asarray(rows, dtype=np.intp)
+    chosen = chosen[np.lexsort((readings.ts_us[chosen], readings.device[chosen]))]
+    device, hour = readings.device[chosen], readings.ts_us[chosen] // HOUR_US
+    edges = np.flatnonzero((device[1:] != device[:-1]) | (hour[1:] != hour[:-1])) + 1
+    for start, end in pairwise([0, *edges.tolist(), len(chosen)]):
+        row = int(chosen[start])
+        ledger.count(readings.device_id[row], readings.ts(row), outcome, end - start)
+
+
+def _values(numbers: dict[str, list[float]], at: int, fw: str | None) -> str:
+    """The values of one reading as `latest` keeps them; NaN is null."""
+    values = {name: None if value != value else value for name, value in ((n, c[at]) for n, c in numbers.items())}
+    return json.dumps(values | {"fw": fw}, ensure_ascii=False, allow_nan=False)
 
 
 def _conflict(readings: Readings, row: int) -> Quarantined:
@@ -153,9 +174,9 @@ def _conflict(readings: Readings, row: int) -> Quarantined:
     return Quarantined(
         reason="conflict",
         device_id=readings.device_id[row],
-        topic=readings.topic[row],
+        topic=readings.packet[row].topic,
         payload=encode(readings.item[row]),
         detail="another reading with the same ts and other values is stored",
-        received_at=readings.received_at[row],
-        hour_of=readings.ts[row],
+        received_at=readings.received_at(row),
+        hour_of=readings.ts(row),
     )

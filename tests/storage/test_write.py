@@ -112,7 +112,7 @@ async def test_of_two_values_for_one_time_the_first_stays(world: World, together
     assert (reason, topic, device_id) == ("conflict", first.topic, "gauge")
     # Whole enough to be sent again.
     again = take_in([first._replace(payload=payload)], world.ground.fleet, world.limits)
-    assert again.readings[0].ts == [NOW]
+    assert again.readings[0].ts(0) == NOW
     assert again.readings[0].seq == [7]
     assert again.readings[0].numbers["level_m"].tolist() == [1.6]
 

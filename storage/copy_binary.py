@@ -1,0 +1,92 @@
+"""Columns to the bytes of a binary COPY, a whole batch at a time.
+
+psycopg formats a row in 2–3 µs; done in NumPy it is less than half of that. Every cell is laid out at its column's
+full width beside a mask of what is really sent; NULLs and the rests of short texts drop out in one selection. Format:
+PostgreSQL manual, COPY, "Binary Format".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from devices.kind import Floats
+
+HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+TRAILER = b"\xff\xff"
+# PostgreSQL counts from 2000-01-01 UTC.
+POSTGRES_EPOCH_US = 946_684_800 * 1_000_000
+ROWS_AT_ONCE = 4_096
+
+Bytes = npt.NDArray[np.uint8]
+
+
+class Column(NamedTuple):
+    """Cells of one column, [rows, width] bytes in network order, and how many of each count; -1 is NULL."""
+
+    cells: Bytes
+    length: npt.NDArray[np.int32]
+
+
+def floats(values: Floats) -> Column:
+    """float8; NaN, our sign for absent, becomes NULL."""
+    return Column(_cells(values.astype(">f8")), np.where(np.isnan(values), -1, 8).astype(np.int32))
+
+
+def integers(values: npt.NDArray[Any], size: int) -> Column:
+    """int2, int4 or int8 by size, without NULLs."""
+    return Column(_cells(values.astype(f">i{size}")), np.full(len(values), size, dtype=np.int32))
+
+
+def optional_integers(values: Sequence[int | None]) -> Column:
+    """int8; None becomes NULL."""
+    there = np.array([value is not None for value in values], dtype=np.bool_)
+    column = integers(np.array([value or 0 for value in values], dtype=np.int64), 8)
+    return column._replace(length=np.where(there, 8, -1).astype(np.int32))
+
+
+def times(us: npt.NDArray[np.int64]) -> Column:
+    """timestamptz, from microseconds since 1970 UTC."""
+    return integers(us - POSTGRES_EPOCH_US, 8)
+
+
+def texts(values: Sequence[str | None]) -> Column:
+    """text without NUL characters; None becomes NULL."""
+    encoded = [b"" if value is None else value.encode() for value in values]
+    array = np.array(encoded, dtype=np.bytes_)
+    length = np.fromiter(map(len, encoded), dtype=np.int32, count=len(encoded))
+    nothing = np.fromiter((value is None for value in values), dtype=np.bool_, count=len(encoded))
+    return Column(_cells(array), np.where(nothing, -1, length).astype(np.int32))
+
+
+def encode(columns: Sequence[Column]) -> Iterator[bytes]:
+    """The COPY stream of these columns, in pieces. All columns have the same number of rows."""
+    yield HEADER
+    for start in range(0, len(columns[0].length), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        yield _rows([Column(cells[rows], length[rows]) for cells, length in columns])
+    yield TRAILER
+
+
+def _rows(columns: Sequence[Column]) -> bytes:
+    rows = len(columns[0].length)
+    row_bytes = 2 + sum(4 + column.cells.shape[1] for column in columns)
+    laid = np.empty((rows, row_bytes), dtype=np.uint8)
+    sent = np.ones((rows, row_bytes), dtype=np.bool_)
+    laid[:, :2] = _cells(np.full(rows, len(columns), dtype=">i2"))
+    at = 2
+    for cells, length in columns:
+        width = cells.shape[1]
+        laid[:, at : at + 4] = _cells(length.astype(">i4"))
+        laid[:, at + 4 : at + 4 + width] = cells
+        if (length < width).any():
+            sent[:, at + 4 : at + 4 + width] = np.arange(width) < length[:, None]
+        at += 4 + width
+    return laid.tobytes() if sent.all() else laid[sent].tobytes()
+
+
+def _cells(values: npt.NDArray[Any]) -> Bytes:
+    return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), values.itemsize)
