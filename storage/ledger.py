@@ -6,7 +6,10 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any, Literal
 
+import numpy as np
 import psycopg
+
+from storage.copy_binary import array, integers, texts, times
 
 Outcome = Literal["stored", "duplicate", "conflict", "quarantined"]
 OUTCOMES: tuple[Outcome, ...] = ("stored", "duplicate", "conflict", "quarantined")
@@ -40,6 +43,9 @@ async def write_ledger(conn: psycopg.AsyncConnection[Any], ledger: Ledger) -> No
     if not ledger.lines:
         return
     keys = sorted(ledger.lines)
-    columns: list[list[Any]] = [[key[0] for key in keys], [key[1] for key in keys]]
-    columns += [[ledger.lines[key][outcome] for key in keys] for outcome in OUTCOMES]
+    hours_us = np.array([round(hour.timestamp()) * 1_000_000 for _, hour in keys], dtype=np.int64)
+    columns = [array(texts([device_id for device_id, _ in keys]), "text"), array(times(hours_us), "timestamptz")]
+    for outcome in OUTCOMES:
+        counts = np.array([ledger.lines[key][outcome] for key in keys], dtype=np.int64)
+        columns.append(array(integers(counts, 8), "int8"))
     await conn.execute(ADD, columns)
