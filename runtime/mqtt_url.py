@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-PORT, TLS_PORT = 1883, 8883
+# Scheme → TLS, websockets, port where the URL names none.
+SCHEMES = {
+    "mqtt": (False, False, 1883),
+    "mqtts": (True, False, 8883),
+    "ws": (False, True, 80),
+    "wss": (True, True, 443),
+}
+WEBSOCKET_PATH = "/mqtt"  # where brokers expect it; a path in the URL says otherwise
 
 
 class Broker(NamedTuple):
@@ -14,10 +21,11 @@ class Broker(NamedTuple):
     username: str | None
     password: str | None
     tls: bool
+    websocket: str | None = None  # the path, when MQTT goes over websockets
 
 
 def parse_url(url: str) -> Broker:
-    """mqtt://user:password@host:port or mqtts://… Raises ValueError that says what is wrong."""
+    """mqtt://user:password@host:port, mqtts://…, ws://…/path or wss://… Raises ValueError that says what is wrong."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -26,11 +34,15 @@ def parse_url(url: str) -> Broker:
         raise ValueError(
             "SIAGA_MQTT_URL: the port must be a number up to 65535; write / ? # [ ] in a password as %2F and so on"
         ) from None
-    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-        raise ValueError(f"SIAGA_MQTT_URL: {parts.scheme or '?'}://… is not mqtt://host:port or mqtts://host:port")
+    if parts.scheme not in SCHEMES or not parts.hostname:
+        raise ValueError(
+            f"SIAGA_MQTT_URL: {parts.scheme or '?'}://… is not mqtt://host:port or mqtts://host:port, nor over "
+            "websockets ws://host:port/path or wss://host:port/path"
+        )
     if port == 0:
         raise ValueError("SIAGA_MQTT_URL: port 0 is no port to connect to; 1 to 65535")
-    tls = parts.scheme == "mqtts"
+    tls, websocket, usual_port = SCHEMES[parts.scheme]
     username = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None
-    return Broker(parts.hostname, port or (TLS_PORT if tls else PORT), username, password, tls)
+    path = (parts.path if parts.path != "/" else "") or WEBSOCKET_PATH
+    return Broker(parts.hostname, port or usual_port, username, password, tls, path if websocket else None)

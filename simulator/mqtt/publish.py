@@ -7,23 +7,20 @@ connection; the socket is driven by our asyncio loop, so that publishing and rec
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Any
 
-from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from runtime.log import get_logger
+from runtime.mqtt_link import Link
 from runtime.mqtt_url import Broker
 from simulator.mqtt.packets import PACKET_IDS, again, publish_packet
-from simulator.mqtt.wire import Wire
+from simulator.mqtt.wire import AckWire
 
 log = get_logger("simulator.mqtt.publish")
 
-KEEPALIVE_S = 30
 RECONNECT_FIRST_S, RECONNECT_MAX_S = 0.2, 5.0
 # A connection that lasted less was no success: the pause before the next try keeps growing.
 STEADY_S = 10.0
@@ -42,10 +39,7 @@ class Publisher:
                 f"window {window:,}: 1 to {PACKET_IDS - 1:,} messages in flight, MQTT has no more packet ids"
             )
         self._broker, self._window = broker, window
-        self._loop = asyncio.get_running_loop()
-        self._socket: Any = None
         self._ready = False
-        self._lost = asyncio.Event()
         self._changed = asyncio.Event()
         # By packet id, in order of publishing: number and packet.
         self._unacknowledged: dict[int, tuple[int, bytes]] = {}
@@ -55,16 +49,10 @@ class Publisher:
         self.connections = 0
         self.on_acknowledged: Callable[[int], None] | None = None
         self.on_lost: Callable[[], None] | None = None
-        self._client = Wire(client_id, self._on_pubacks)
-        if broker.username:
-            self._client.username_pw_set(broker.username, broker.password)
-        if broker.tls:
-            self._client.tls_set_context(ssl.create_default_context())
+        self._client = AckWire(broker, client_id, self._on_pubacks)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
-        self._client.on_socket_close = self._on_socket_close
-        self._client.on_socket_register_write = self._on_register_write
-        self._client.on_socket_unregister_write = self._on_unregister_write
+        self._link = Link(self._client, broker)
 
     @property
     def in_flight(self) -> int:
@@ -102,16 +90,14 @@ class Publisher:
         pause = RECONNECT_FIRST_S
         try:
             while True:
-                self._lost.clear()
                 began, before = time.monotonic(), self.connections
                 try:
-                    # Blocks for as long as the name look-up and the TCP handshake take: not on our loop.
-                    await asyncio.to_thread(self._connect)
+                    await self._link.connect()
                 except OSError as error:
                     log.warning("broker.unreachable", host=self._broker.host, port=self._broker.port, error=str(error))
                 else:
-                    self._watch()
-                    await self._serve()
+                    await self._link.serve()
+                    self._close()
                     if self.connections > before and self.on_lost is not None:
                         self.on_lost()
                 if time.monotonic() - began > STEADY_S:
@@ -128,30 +114,14 @@ class Publisher:
 
     # -- paho's side -----------------------------------------------------------------------------
 
-    def _connect(self) -> None:
-        # Nobody else touches the client meanwhile: publish waits for _ready, and the loop watches no socket.
-        self._client.connect(self._broker.host, self._broker.port, KEEPALIVE_S)
-
-    async def _serve(self) -> None:
-        """Keep the connection alive until it is lost."""
-        try:
-            while not self._lost.is_set():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._lost.wait(), 1)
-                if not self._lost.is_set() and self._client.loop_misc() != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                    self._lost.set()
-        finally:
-            self._close()
-
     def _close(self) -> None:
         self._ready = False
-        self._client.close()
-        self._unwatch()
+        self._link.close()
 
     def _on_connect(self, client: Any, userdata: Any, flags: Any, code: ReasonCode, properties: Any) -> None:
         if code.is_failure:
             log.error("broker.refused", reason=str(code), host=self._broker.host, port=self._broker.port)
-            self._lost.set()
+            self._link.lost.set()
             return
         self.connections += 1
         log.info("broker.connected", host=self._broker.host, port=self._broker.port, resent=self.in_flight)
@@ -172,54 +142,7 @@ class Publisher:
         self._changed.set()
 
     def _on_disconnect(self, client: Any, userdata: Any, flags: Any, code: ReasonCode, properties: Any) -> None:
-        if self._ready and not self._lost.is_set():
+        if self._ready and not self._link.lost.is_set():
             log.warning("broker.lost", reason=str(code), in_flight=self.in_flight)
         self._ready = False
-        self._lost.set()
-
-    # -- the socket on our loop ------------------------------------------------------------------
-
-    def _watch(self) -> None:
-        self._socket = self._client.socket()
-        if self._socket is None:
-            self._lost.set()
-            return
-        self._loop.add_reader(self._socket, self._readable)
-        if self._client.want_write():
-            self._loop.add_writer(self._socket, self._writable)
-
-    def _readable(self) -> None:
-        self._guarded(self._client.loop_read)
-        # TLS may hold decrypted bytes that would wake nobody up.
-        if self._socket is not None and getattr(self._socket, "pending", int)():
-            self._loop.call_soon(self._readable)
-
-    def _writable(self) -> None:
-        self._guarded(self._client.loop_write)
-
-    def _guarded(self, step: Callable[[], object]) -> None:
-        """An exception must not leave a callback: asyncio would log it and call again, for ever."""
-        try:
-            step()
-        except Exception:
-            log.exception("broker.not_understood")
-            self._lost.set()
-
-    def _on_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
-        # Called in the connecting thread first, where the loop may not be touched: _watch makes up for it.
-        if self._socket is not None and sock is self._socket:
-            self._loop.add_writer(sock, self._writable)
-
-    def _on_unregister_write(self, client: Any, userdata: Any, sock: Any) -> None:
-        if self._socket is not None and sock is self._socket:
-            self._loop.remove_writer(sock)
-
-    def _on_socket_close(self, client: Any, userdata: Any, sock: Any) -> None:
-        if sock is self._socket:
-            self._unwatch()
-
-    def _unwatch(self) -> None:
-        if self._socket is not None:
-            self._loop.remove_reader(self._socket)
-            self._loop.remove_writer(self._socket)
-            self._socket = None
+        self._link.lost.set()

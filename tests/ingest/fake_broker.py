@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Self
 
 CONNECT, PUBACK, SUBSCRIBE, PINGREQ, DISCONNECT = 0x10, 0x40, 0x80, 0xC0, 0xE0
-CONNACK = b"\x20\x02\x00\x00"
 PINGRESP = b"\xd0\x00"
 
 
@@ -21,8 +20,8 @@ def publish(topic: bytes, payload: bytes = b"{}", packet_id: int = 1, dup: bool 
 class FakeBroker:
     """Accepts connections; `after_subscribe(number of the connection)` is what each gets once it has subscribed."""
 
-    def __init__(self, after_subscribe: Callable[[int], bytes], suback: int = 1) -> None:
-        self.after_subscribe, self.suback = after_subscribe, suback
+    def __init__(self, after_subscribe: Callable[[int], bytes], suback: int = 1, connack: int = 0) -> None:
+        self.after_subscribe, self.suback, self.connack = after_subscribe, suback, connack
         self.connections = 0
         self.acknowledged: list[int] = []
         self.drop: Callable[[], None] = lambda: None
@@ -56,7 +55,7 @@ class FakeBroker:
                 first, body = await self._packet(reader)
                 self.last.append(first)
                 if first == CONNECT:
-                    writer.write(CONNACK)
+                    writer.write(b"\x20\x02\x00" + bytes([self.connack]))
                 elif first & 0xF0 == SUBSCRIBE:
                     writer.write(b"\x90\x03" + body[:2] + bytes([self.suback]) + self.after_subscribe(number))
                 elif first == PUBACK:

@@ -11,8 +11,9 @@ from typing import Any, Self
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from devices.batch import Packet
 from devices.topics import readings_filters, readings_topic
-from ingest.mqtt import Received, Session
+from ingest.mqtt import Session
 from runtime.mqtt_url import Broker, parse_url
 
 DEADLINE_S = 60
@@ -49,9 +50,9 @@ class Listening:
     async def until_subscribed(self) -> None:
         await until(lambda: self.session.subscribed_since is not None)
 
-    async def receive(self, number: int, most: int = 1000) -> list[Received]:
+    async def receive(self, number: int, most: int = 1000) -> list[Packet]:
         """So many packets at least, not acknowledged."""
-        got: list[Received] = []
+        got: list[Packet] = []
         async with asyncio.timeout(DEADLINE_S):
             while len(got) < number:
                 got += await self.session.take(most)
@@ -71,8 +72,8 @@ class Listening:
         return came
 
 
-def texts_of(received: Iterable[Received]) -> list[str]:
-    return [each.packet.payload.decode() for each in received]
+def texts_of(received: Iterable[Packet]) -> list[str]:
+    return [each.payload.decode() for each in received]
 
 
 async def until(true: Any) -> None:

@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import CapturingLogger
 
 from ingest import mqtt
+from runtime import mqtt_link
 from siaga.stack.broker import USER
 from siaga.stack.ports import is_free
 from tests.ingest.conftest import SOON
@@ -59,8 +60,8 @@ async def test_what_is_published_arrives(broker: Nats | Mosquitto, region: str) 
             await device.send("perhaps", qos=0)
             others = await listening.receive(2)
             assert texts_of([retained, *others]) == ["retained", "once", "perhaps"]
-            assert [each.qos for each in (retained, *others)] == [1, 1, 0]
-            assert {each.packet.topic for each in others} == {device.topic}
+            assert [bool(each.delivery) for each in (retained, *others)] == [True, True, False]
+            assert {each.topic for each in others} == {device.topic}
             listening.session.acknowledge(others)
             assert listening.session.held == 0
         await device.send("", retain=True)
@@ -73,7 +74,7 @@ async def test_only_what_was_not_acknowledged_comes_again(broker: Nats | Mosquit
             await device.send(*texts(600))
             got = await first.receive(600)
             assert texts_of(got) == texts(600)
-            kept = [each for each in got if each.packet.payload != b"reading 400"]
+            kept = [each for each in got if each.payload != b"reading 400"]
             first.session.acknowledge(kept)
         # Mosquitto reads one packet of each client in turn, and drops what it has not read of one that comes back:
         # after as many of another client it has read all of ours. Nobody comes back that fast outside of a test.
@@ -134,8 +135,8 @@ async def test_a_pause_longer_than_keep_alive_costs_nothing(
     logged: Callable[[str], list[dict[str, Any]]],
 ) -> None:
     """The database is away: we do not read, and are not taken for dead. Afterwards acknowledgements still count."""
-    monkeypatch.setattr(mqtt, "KEEPALIVE_S", 3)
-    monkeypatch.setattr(mqtt, "CHECK_S", 0.1)
+    monkeypatch.setattr(mqtt_link, "KEEPALIVE_S", 3)
+    monkeypatch.setattr(mqtt_link, "CHECK_S", 0.1)
 
     async def hold(broker: Nats | Mosquitto) -> None:
         async with Listening(broker.url, region, packets=50) as listening:
@@ -159,7 +160,7 @@ async def test_what_we_hold_is_not_taken_twice(quick_nats: Nats, region: str) ->
         with Publisher(quick_nats.url, region) as device:
             await device.send(*texts(3))
             held = await listening.receive(3)
-            await until(lambda: listening.session._received > 3)
+            await until(lambda: listening.session._held.received > 3)
             assert listening.session.ready(10) == []
             assert listening.session.held == 3
             listening.session.acknowledge(held)
@@ -180,7 +181,7 @@ async def test_a_killed_broker_comes_back(own_broker: Nats | Mosquitto, region: 
             own_broker.start()
             # They came on the lost connection, which may not be noticed yet. Their ids may mean other packets now.
             listening.session.acknowledge(held)
-            await until(lambda: listening.session._connection > held[0].connection)
+            await until(lambda: listening.session._held.connection > held[0].delivery >> 18)
             await listening.until_subscribed()
             with Publisher(own_broker.url, region, "another") as another:
                 await another.send("after")
@@ -192,8 +193,8 @@ async def test_a_broker_that_starts_later(
     own_broker: Nats | Mosquitto, region: str, quick: None, logged: Callable[[str], list[dict[str, Any]]]
 ) -> None:
     async with Listening(own_broker.url, region, subscribed=False) as listening:
-        connect, tries = listening.session._connect, []
-        listening.session._connect = lambda: (tries.append(1), connect())  # type: ignore[method-assign,assignment]
+        connect, tries = listening.session._link._connect, []
+        listening.session._link._connect = lambda: (tries.append(1), connect())  # type: ignore[method-assign,assignment]
         await until(lambda: len(tries) >= 3)
         (told,) = logged("broker.unreachable")  # once, as its text did not change
         assert told["port"] == own_broker.port
@@ -210,14 +211,15 @@ async def test_a_wrong_password_is_told_and_tried_again(
 ) -> None:
     url = broker.url.replace(PASSWORD, "wrong")
     async with Listening(url, region, subscribed=False) as listening:
-        connect, tries = listening.session._connect, []
-        listening.session._connect = lambda: (tries.append(1), connect())  # type: ignore[method-assign,assignment]
+        connect, tries = listening.session._link._connect, []
+        listening.session._link._connect = lambda: (tries.append(1), connect())  # type: ignore[method-assign,assignment]
         await until(lambda: len(tries) >= 3)
         (told,) = logged("broker.refused")
         assert told | {"host": "127.0.0.1", "port": broker.port} == told
         assert "authori" in told["reason"].lower() or "password" in told["reason"].lower()
+        assert "SIAGA_MQTT_URL" in told["cause"]
         assert "wrong" not in str(told)
-        listening.session._client.username_pw_set(USER, PASSWORD)
+        listening.session._lane.username_pw_set(USER, PASSWORD)
         await listening.until_subscribed()
 
 
@@ -281,7 +283,6 @@ async def test_a_burst_over_tls(
 ) -> None:
     """TLS decrypts more than one packet at a time; none of them may wait for the next one to arrive."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-    monkeypatch.setattr(mqtt, "READS_AT_ONCE", 3)
     example = '# tls { cert_file: "/etc/siaga/server.pem", key_file: "/etc/siaga/server-key.pem" }'
     tls = f'tls {{ cert_file: "{certificate[0]}", key_file: "{certificate[1]}" }}'
     server = Nats(tmp_path / "broker", {example: tls})
@@ -306,7 +307,7 @@ async def test_a_topic_that_is_no_text_is_taken(region: str) -> None:
     stream = b"".join(publish(topic, packet_id=i) for i, topic in enumerate(topics, 1))
     async with FakeBroker(lambda _: stream) as broker, Listening(broker.url, region) as listening:
         got = await listening.receive(3)
-        assert [each.packet.topic for each in got] == [
+        assert [each.topic for each in got] == [
             "siaga/v1/\ufffd\ufffd/a/readings", "siaga/v1/a\x00b/a/readings", "siaga/v1/11/a/readings"
         ]  # fmt: skip
         listening.session.acknowledge(got)
@@ -350,7 +351,23 @@ async def test_a_refused_subscription_is_told_and_tried_again(
         assert listening.session.subscribed_since is None
         (told,) = logged("subscription.refused")
         assert told["filters"] == f"siaga/v1/{region}/+/readings"
+        assert "max_ack_pending" in told["cause"]
         broker.suback = 1
+        await listening.until_subscribed()
+
+
+async def test_a_refused_client_id_is_told_and_tried_again(
+    region: str, quick: None, logged: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    async with (
+        FakeBroker(lambda _: b"", connack=2) as broker,
+        Listening(broker.url, region, subscribed=False) as listening,
+    ):
+        await until(lambda: broker.connections >= 3)
+        (told,) = logged("broker.refused")
+        assert told["client_id"] == f"ingest-{region.replace('.', '-')}"
+        assert "SIAGA_INGEST_CLIENT_ID" in told["cause"]
+        broker.connack = 0
         await listening.until_subscribed()
 
 
@@ -392,7 +409,7 @@ async def test_a_packet_id_dies_with_its_connection(region: str, quick: None) ->
         assert texts_of([*first, *second]) == ["1", "2"]
         listening.session.acknowledge(first)
         assert listening.session.held == 1
-        assert not listening.session._client.want_write()
+        assert not listening.session._lane.want_write()
         listening.session.acknowledge(second)
         await until(lambda: broker.acknowledged)
     assert broker.acknowledged == [7]

@@ -18,6 +18,10 @@ from runtime.mqtt_url import Broker, parse_url
         ("mqtt://[::1]:1885", Broker("::1", 1885, None, None, False)),
         ("mqtt://a%40b:p%2Fw%3A%23@h", Broker("h", 1883, "a@b", "p/w:#", False)),
         ("MQTT://h", Broker("h", 1883, None, None, False)),
+        ("mqtt://h/ignored", Broker("h", 1883, None, None, False)),
+        ("ws://broker", Broker("broker", 80, None, None, False, "/mqtt")),
+        ("ws://user:word@broker:9001/", Broker("broker", 9001, "user", "word", False, "/mqtt")),
+        ("wss://broker/other/way", Broker("broker", 443, None, None, True, "/other/way")),
     ],
 )
 def test_addresses(url: str, broker: Broker) -> None:
@@ -27,7 +31,7 @@ def test_addresses(url: str, broker: Broker) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "", "broker", "broker:1883", "http://broker", "tcp://broker", "ws://broker", "mqtt://", "mqtt://:1883",
+        "", "broker", "broker:1883", "http://broker", "tcp://broker", "ws://", "wss://:443", "mqtt://", "mqtt://:1883",
         "mqtt:///x", "mqtt://broker:port", "mqtt://broker:65536", "mqtt://broker:0", "mqtt://broker:-1",
         "mqtt://[::1", "mqtt:broker", "//broker",
     ],

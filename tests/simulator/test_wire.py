@@ -1,11 +1,9 @@
-"""Bytes in and out of a connection, cut anywhere; and the private names of paho that this rests on."""
+"""Bytes in and out of a connection, cut anywhere."""
 
 from __future__ import annotations
 
-import inspect
 import socket
 from collections.abc import Iterator
-from importlib.metadata import version
 from itertools import pairwise
 from typing import Any
 
@@ -14,19 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.mqtt_url import Broker
+from runtime.mqtt_wire import WRITE_BYTES
 from simulator.mqtt.packets import publish_packet
-from simulator.mqtt.wire import WRITE_BYTES, Wire
+from simulator.mqtt.wire import AckWire
 
 CONNACK, PINGRESP = b"\x20\x02\x00\x00", b"\xd0\x00"
 
 
 class Cable:
-    """A Wire with its socket, and the broker's end of it."""
+    """An AckWire with its socket, and the broker's end of it."""
 
     def __init__(self) -> None:
         self.ids: list[int] = []
         self.connected = 0
-        self.wire = Wire("cable", self.ids.extend)
+        self.wire = AckWire(Broker("localhost", 1883, None, None, tls=False), "cable", self.ids.extend)
         ours, self.broker = socket.socketpair()
         for end in (ours, self.broker):
             end.setblocking(False)
@@ -153,44 +153,3 @@ def test_a_new_connection_starts_clean(cable: Cable) -> None:
             while not cable.ids:
                 cable.wire.loop_read()
     assert cable.ids == [2], "and not a mixture with the half one of the old connection"
-
-
-class TestPaho:
-    """The private names of paho that Wire uses. Where one of these fails, a new version of paho has to be read."""
-
-    def test_its_version(self) -> None:
-        assert version("paho-mqtt").startswith("2.2.")
-
-    @pytest.mark.parametrize(
-        ("name", "parameters"),
-        [
-            ("_sock_recv", ["self", "bufsize"]),
-            ("_sock_close", ["self"]),
-            ("_packet_queue", ["self", "command", "packet", "mid", "qos", "info"]),
-            ("_loop_rc_handle", ["self", "rc"]),
-            ("_call_socket_register_write", ["self"]),
-            ("loop_read", ["self", "max_packets"]),
-            ("loop_write", ["self"]),
-            ("want_write", ["self"]),
-            ("reconnect", ["self"]),
-        ],
-    )
-    def test_methods(self, name: str, parameters: list[str]) -> None:
-        assert list(inspect.signature(getattr(paho.Client, name)).parameters) == parameters
-
-    def test_attributes(self) -> None:
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-        assert client._sock is None
-        assert client._in_packet["command"] == 0, "0 between two packets"
-
-    def test_every_read_of_its_own_goes_through_sock_recv(self) -> None:
-        assert "_sock_recv" in inspect.getsource(paho.Client._packet_read)
-        assert ".recv(" not in inspect.getsource(paho.Client._packet_read)
-
-    def test_it_connects_by_reconnect(self) -> None:
-        assert "self.reconnect()" in inspect.getsource(paho.Client.connect)
-
-    def test_one_loop_read_reads_one_packet_when_it_knows_of_none_in_flight(self) -> None:
-        assert "_out_messages" in inspect.getsource(paho.Client.loop_read)
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-        assert (len(client._out_messages), len(client._in_messages)) == (0, 0)
