@@ -18,6 +18,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetCoreSchemaH
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
+from devices.quality import Change, Flat
+
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Columns = Mapping[str, Floats]
@@ -70,7 +72,8 @@ class Metric:
     unit is a UCUM code, sign the unit as people write it (same as unit when None). low and high bound the hard
     range: a value outside is stored, flagged 4 and kept out of aggregates and alerts. rollup says how it
     aggregates; weight names the metric that weights its average (speed by count). A derived metric is computed by
-    the server and never read from the wire. decimals is what people are shown.
+    the server and never read from the wire. decimals is what people are shown. change and flat are checks against the
+    readings before (docs/quality.md).
     """
 
     unit: str
@@ -82,6 +85,8 @@ class Metric:
     sign: Label | None = None
     weight: str | None = None
     derived: bool = False
+    change: Change | None = None
+    flat: Flat | None = None
     name: str = ""
 
 
@@ -126,6 +131,10 @@ def _nothing_impossible(values: Columns) -> Mapping[str, Bools]:
     return {}
 
 
+def _nothing_doubtful(values: Columns, attribute: Callable[[str], Floats]) -> Mapping[str, Bools]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of sensor.
@@ -133,7 +142,8 @@ class Kind:
     interval_s is the expected time between two readings; after 3 of them without one a device is stale.
     primary is the metric shown where there is room for one.
     derive(values, attribute) returns columns to set from others; attribute(name) is a device attribute per row.
-    impossible(values) returns, per metric, rows whose value its neighbours rule out (beyond low and high).
+    impossible(values) returns, per metric, rows whose value its neighbours rule out (beyond low and high): they fail.
+    doubtful(values, attribute) returns, per test, rows whose values hardly go together: they are suspect.
     """
 
     name: str
@@ -144,6 +154,7 @@ class Kind:
     primary: str
     derive: Callable[[Columns, Callable[[str], Floats]], Mapping[str, Floats]] = _nothing_derived
     impossible: Callable[[Columns], Mapping[str, Bools]] = _nothing_impossible
+    doubtful: Callable[[Columns, Callable[[str], Floats]], Mapping[str, Bools]] = _nothing_doubtful
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.metrics):

@@ -30,6 +30,8 @@ FROM unnest(%(devices)s::text[]) WITH ORDINALITY AS c(device_id, number) JOIN {t
 WHERE r.{at} >= %(since)s AND r.{at} < %(until)s
 ORDER BY c.number, r.{at}
 """
+RECEIVED = "received_at"
+MICROS = "(extract(epoch FROM {}) * 1000000)::bigint"
 BEFORE = """
 (SELECT r.{name} FROM {table} AS r WHERE r.device_id = c.device_id AND r.ts < %(since)s AND r.qc <= {worst}
  AND r.{name} IS NOT NULL ORDER BY r.ts DESC LIMIT 1)
@@ -154,8 +156,10 @@ class Transition(NamedTuple):
 def readings(
     conn: psycopg.Connection[Any], kind: Kind, devices: Sequence[str], since: datetime, until: datetime
 ) -> Rows:
-    """Readings with since <= ts < until: whole qc and seq, texts boot, numbers the kind's metrics."""
-    return _rows(conn, reading_table(kind), "ts", (("qc", "seq"), list(kind.metrics), ["boot"]), devices, since, until)
+    """Readings with since <= ts < until: whole qc, qc_reason, seq and received_at (µs since 1970), texts boot, numbers
+    the kind's metrics."""
+    names = (("qc", "qc_reason", "seq", RECEIVED), list(kind.metrics), ["boot"])
+    return _rows(conn, reading_table(kind), "ts", names, devices, since, until)
 
 
 def rollups(
@@ -235,7 +239,11 @@ def _rows(
 
 
 def _listed(names: Names) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier("r", name) for part in names for name in part)
+    return sql.SQL(", ").join(
+        sql.SQL(MICROS).format(sql.Identifier("r", name)) if name == RECEIVED else sql.Identifier("r", name)
+        for part in names
+        for name in part
+    )
 
 
 def _columns(conn: psycopg.Connection[Any], query: sql.Composed, names: Names, values: dict[str, Any]) -> Rows:

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field
 
-from devices.kind import Attributes, Kind, Label, Metric, Reading
+from devices.kind import Attributes, Bools, Columns, Floats, Kind, Label, Metric, Reading
+from devices.quality import Change, Flat
 
 Number = float | None
+
+# Mains are never still to a tenth of a volt for hours; below 50 V there are none (docs/quality.md).
+STUCK = Flat(tolerance=0.0, suspect_s=3 * 3600, fail_s=12 * 3600, above=50.0)
+# No more than 1.2 times the nominal load, in Wh a second.
+LOAD = Change(per_s=1.2 / 3600, least=2.0, per="nominal_w", rises_only=True)
+# |P - U I PF| may be so many W, or this share of P.
+APART_W, APART_SHARE = 2.0, 0.05
 
 
 class Streetlight(Reading):
     """One lamp at one instant. Hard ranges: docs/kinds.md."""
 
     power_w: Annotated[Number, Metric("W", 0, 1000, Label("Daya", "Power"))] = None
-    voltage_v: Annotated[Number, Metric("V", 0, 300, Label("Tegangan", "Voltage"))] = None
+    voltage_v: Annotated[Number, Metric("V", 0, 300, Label("Tegangan", "Voltage"), flat=STUCK)] = None
     current_a: Annotated[Number, Metric("A", 0, 10, Label("Arus", "Current"), decimals=3)] = None
     power_factor: Annotated[
         Number, Metric("1", -1, 1, Label("Faktor daya", "Power factor"), decimals=2, sign=Label("", ""))
     ] = None
     dimming_pct: Annotated[Number, Metric("%", 0, 100, Label("Peredupan", "Dimming"), decimals=0)] = None
     energy_wh: Annotated[
-        Number, Metric("W.h", 0, 1e9, Label("Energi", "Energy"), "counter", 0, sign=Label("Wh", "Wh"))
+        Number,
+        Metric("W.h", 0, 1e9, Label("Energi", "Energy"), "counter", 0, sign=Label("Wh", "Wh"), change=LOAD),
     ] = None
     operating_h: Annotated[
         Number,
@@ -45,6 +56,14 @@ class StreetlightAttributes(Attributes):
     nominal_w: float | None = Field(default=None, gt=0, le=1000)
 
 
+def _power_apart(values: Columns, attribute: Callable[[str], Floats]) -> Mapping[str, Bools]:
+    """P is U * I * PF, which are measured apart; without PF, as when nothing flows, P is U * I at most."""
+    power, factor = values["power_w"], values["power_factor"]
+    apparent = values["voltage_v"] * values["current_a"]
+    apart = np.where(np.isnan(factor), power - apparent, np.abs(power - apparent * factor))
+    return {"power": apart > np.maximum(APART_W, APART_SHARE * np.abs(power))}
+
+
 KIND = Kind(
     name="streetlight",
     label=Label("Lampu jalan", "Streetlight"),
@@ -52,4 +71,5 @@ KIND = Kind(
     attributes=StreetlightAttributes,
     interval_s=900,  # every 15 min while lit; the slower pace of 60 min by day is the stale rule's concern
     primary="power_w",
+    doubtful=_power_apart,
 )

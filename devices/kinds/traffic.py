@@ -9,12 +9,19 @@ import numpy as np
 from pydantic import Field
 
 from devices.kind import Attributes, Bools, Columns, Floats, Kind, Label, Metric, Reading
+from devices.quality import Change, Flat
 
 Number = float | None
 VEHICLES = Label("kend", "veh")
 
 # Motorcycles ride abreast, so headways under 1 s are real; 0.8 s bounds the count of one lane.
 LEAST_HEADWAY_S = 0.8
+
+# A queue dissolves within minutes, but not by more than this; a lane is never the same for two hours (docs/quality.md).
+SURGE = Change(per_s=40 / 900, least=40.0, spike=40.0)
+STUCK = Flat(tolerance=0.0, suspect_s=2 * 3600, fail_s=12 * 3600, samples=8)
+# Effective length of a vehicle in m, where enough of them passed to say.
+SHORTEST_M, LONGEST_M, ENOUGH, ENOUGH_PCT = 1.5, 15.0, 3, 0.5
 
 
 class Traffic(Reading):
@@ -34,6 +41,8 @@ class Traffic(Reading):
             decimals=0,
             sign=Label("km/jam", "km/h"),
             weight="count",
+            change=SURGE,
+            flat=STUCK,
         ),
     ] = None
     occupancy_pct: Annotated[Number, Metric("%", 0, 100, Label("Keterisian", "Occupancy"))] = None
@@ -83,6 +92,22 @@ def _beyond_period(values: Columns) -> Mapping[str, Bools]:
     return {"count": values["count"] > most, "headway_s": values["headway_s"] > values["period_s"]}
 
 
+def _inconsistent(values: Columns, attribute: Callable[[str], Floats]) -> Mapping[str, Bools]:
+    """Classes that do not add up, a speed of nothing, vehicles far too short or too long.
+
+    A vehicle's effective length is occupancy * speed / flow. A detector that knows no speed or no classes is not asked.
+    """
+    count, speed, occupancy = values["count"], values["speed_kmh"], values["occupancy_pct"]
+    classes = values["count_motorcycle"] + values["count_car"] + values["count_heavy"]
+    length_m = occupancy / 100 * 1000 * speed / values["flow_vph"]
+    known = (count >= ENOUGH) & (occupancy >= ENOUGH_PCT)
+    return {
+        "classes": np.abs(classes - count) > 0,
+        "speed": (count == 0) & (speed > 0),
+        "length": known & ((length_m < SHORTEST_M) | (length_m > LONGEST_M)),
+    }
+
+
 KIND = Kind(
     name="traffic",
     label=Label("Lalu lintas", "Traffic"),
@@ -92,4 +117,5 @@ KIND = Kind(
     primary="speed_kmh",
     derive=_flow,
     impossible=_beyond_period,
+    doubtful=_inconsistent,
 )

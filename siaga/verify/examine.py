@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -50,7 +50,7 @@ def examine(
     for of in told:
         pending = waiting.pending(conn, of)
         kinds.append(checked := check(conn, of, window, zone, not pending, over_cap))
-        of_alerts.append(raised := _alerts(conn, truth, of, run, late_s))
+        of_alerts.append(raised := _alerts(conn, truth, of, run, late_s, checked.excused.keys() | of.unsure.keys()))
         findings += [*checked.findings, *_waiting(of, pending), *raised.findings]
         if api is not None:
             api.compare_latest(of.kind, of.devices, audit.newest(conn, of.kind, of.devices))
@@ -69,18 +69,27 @@ def examine(
         alerts=AlertTally(*map(sum, zip(*(each.tally for each in of_alerts), strict=True))),
         api=api.tally if api is not None else None,
         findings=[*findings, *(api.findings if api is not None else ())],
-        notes=list(_notes(truth, sum(checked.again for checked in kinds), sum(each.doubtful for each in of_alerts))),
+        notes=list(
+            _notes(
+                truth,
+                sum(checked.again for checked in kinds),
+                sum(checked.excused.total() for checked in kinds),
+                sum(each.doubtful for each in of_alerts),
+            )
+        ),
     )
 
 
-def _alerts(conn: psycopg.Connection[Any], truth: Truth, of: OfKind, run: Window, late_s: float) -> _Alerts:
+def _alerts(
+    conn: psycopg.Connection[Any], truth: Truth, of: OfKind, run: Window, late_s: float, doubtful: Collection[str]
+) -> _Alerts:
     stored = {alert.id: alert for alert in audit.alerts(conn, of.devices)}
     transitions = audit.transitions(conn, of.kind, of.devices)
     own = frozenset(of.devices)
     expected = [one for one in truth.alerts if one.device_id in own]
-    matched = alerts.match(expected, episodes.episodes(stored, transitions), run, of.unsure)
+    matched = alerts.match(expected, episodes.episodes(stored, transitions), run, doubtful)
     late = list(episodes.late(stored, transitions, run, late_s))
-    must = sum(one.must and one.device_id not in of.unsure for one in expected)
+    must = sum(one.must and one.device_id not in doubtful for one in expected)
     return _Alerts(
         stored,
         transitions,
@@ -105,9 +114,11 @@ def _waiting(of: OfKind, pending: int) -> Iterator[Finding]:
         yield Finding("pending", "rollup_mark", "", None, detail)
 
 
-def _notes(truth: Truth, again: int, doubtful: int) -> Iterator[str]:
+def _notes(truth: Truth, again: int, excused: int, doubtful: int) -> Iterator[str]:
     if again:
         yield f"delivered again and counted as duplicates: {again:,}"
+    if excused:
+        yield f"other flags over time, as readings arrived out of order or may be lost: {excused:,}"
     for why, number in sorted(Counter(truth.unsure.values()).items()):
         yield f"messages that may be lost, {why}: {number:,}"
     if doubtful:

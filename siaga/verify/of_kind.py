@@ -36,7 +36,7 @@ class Span(NamedTuple):
 @dataclass
 class Checked:
     """Sums over the devices. buckets: rollup rows compared, by size; hours: how many readings each device
-    has in each hour (µs) that touches the window."""
+    has in each hour (µs) that touches the window; excused: readings whose flags may differ, by device."""
 
     findings: list[Finding] = field(default_factory=list)
     stored: int = 0
@@ -47,6 +47,7 @@ class Checked:
     again: int = 0
     buckets: Counter[str] = field(default_factory=Counter)
     hours: dict[str, Counter[int]] = field(default_factory=dict)
+    excused: Counter[str] = field(default_factory=Counter)
 
 
 def check(
@@ -59,7 +60,7 @@ def check(
     for first, beyond in _chunks(of):
         devices, sent = of.devices[first:beyond], of.sent.of(first, beyond)
         rows = audit.readings(conn, of.kind, devices, *span)
-        compared = readings.compare(of.kind, devices, sent, rows, window)
+        compared = readings.compare(of.kind, devices, sent, rows, window, of.unsure)
         lines = audit.ledger(conn, devices, *span)
         counted = ledger.compare(devices, sent, rows, compared.foreign, lines, window, over_cap)
         done.findings += compared.findings + gaps.compare(of.kind, devices, sent, rows) + counted.findings
@@ -68,6 +69,7 @@ def check(
         done.duplicate += counted.duplicate
         done.conflict += counted.conflict
         done.extra += compared.extra
+        done.excused += compared.excused
         done.again += counted.again
         done.hours |= _hours(devices, rows, window)
         if not rolled_up:

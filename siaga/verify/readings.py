@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from devices.kind import Bools, Floats, Kind
+from siaga.verify import flags
 from siaga.verify.pairs import pair
 from siaga.verify.report import Finding
 from siaga.verify.sent import PLACED, STORED, Sent
@@ -22,7 +24,7 @@ COMPUTED_TOLERANCE = 1e-9
 class Compared(NamedTuple):
     """found and missing count stored readings of the truth, surely sent or not; foreign: rows that it does not know.
 
-    Of those, extra are the ones that it should.
+    Of those, extra are the ones that it should. excused: by device, readings whose flags may differ.
     """
 
     findings: list[Finding]
@@ -31,13 +33,17 @@ class Compared(NamedTuple):
     missing: int
     extra: int
     foreign: Ints
+    excused: Counter[str]
 
 
-def compare(kind: Kind, devices: Sequence[str], sent: Sent, stored: Rows, window: Window) -> Compared:
+def compare(
+    kind: Kind, devices: Sequence[str], sent: Sent, stored: Rows, window: Window, unsure: Container[str] = ()
+) -> Compared:
     """Every stored reading of the truth must be there as it is told, and no other within the window.
 
     A time that the truth names is within it wherever it lies. A reading that the broker may have lost may be missing;
     where it was not the only one of its time, another may stand in its place.
+    unsure: devices of which the broker may have lost something.
     """
     table = reading_table(kind)
     told = np.flatnonzero(sent.outcome == STORED)
@@ -51,7 +57,9 @@ def compare(kind: Kind, devices: Sequence[str], sent: Sent, stored: Rows, window
     ]
     mine, theirs = told[pairs.left], pairs.right
     certain = sent.sure[mine] | _alone(sent)[mine]
-    findings += _different(kind, table, devices, sent.rows, stored, mine[certain], theirs[certain])
+    mine, theirs = mine[certain], theirs[certain]
+    excused = flags.excused(devices, sent.rows, stored, mine, theirs, unsure)
+    findings += _different(kind, table, devices, sent.rows, stored, mine, theirs, excused)
     named = {keys[row] for row in np.flatnonzero(sent.outcome != STORED)}
     extra = [
         row for row in pairs.only_right.tolist() if window.holds(int(stored.at_us[row])) or stored_keys[row] in named
@@ -60,8 +68,9 @@ def compare(kind: Kind, devices: Sequence[str], sent: Sent, stored: Rows, window
         Finding("extra", table, devices[device], at_us, _name(seq, boot))
         for device, at_us, seq, boot in _named(stored, extra)
     )
-    unsure = int(np.count_nonzero(~sent.sure[mine]))
-    return Compared(findings, len(mine), unsure, len(missing), len(extra), pairs.only_right)
+    found_unsure = int(np.count_nonzero(~sent.sure[told[pairs.left]]))
+    flagged = Counter(devices[device] for device in sent.rows.device[mine[excused]].tolist())
+    return Compared(findings, len(pairs.left), found_unsure, len(missing), len(extra), pairs.only_right, flagged)
 
 
 def computed(kind: Kind) -> frozenset[str]:
@@ -71,10 +80,12 @@ def computed(kind: Kind) -> frozenset[str]:
 
 
 def _different(
-    kind: Kind, table: str, devices: Sequence[str], told: Rows, stored: Rows, mine: Ints, theirs: Ints
+    kind: Kind, table: str, devices: Sequence[str], told: Rows, stored: Rows, mine: Ints, theirs: Ints, excused: Bools
 ) -> Iterator[Finding]:
     derived = computed(kind)
     wrong: dict[str, Bools] = {name: told.whole[name][mine] != stored.whole[name][theirs] for name in ("qc", "seq")}
+    wrong["qc"] &= ~excused
+    wrong["qc_reason"] = flags.differing(told, stored, mine, theirs) & ~excused
     for name in kind.metrics:
         wrong[name] = ~_equal(told.numbers[name][mine], stored.numbers[name][theirs], name in derived)
     boots = [told.texts["boot"][a] != stored.texts["boot"][b] for a, b in zip(mine, theirs, strict=True)]

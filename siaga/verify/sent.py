@@ -35,7 +35,8 @@ class Entry(NamedTuple):
 class Sent:
     """Readings of one kind, by device, time and order of sending.
 
-    rows: whole qc and seq, texts boot, numbers the metrics. outcome: index in OUTCOMES. sure: it became that.
+    rows: whole qc, qc_reason, seq and message, texts boot, numbers the metrics. outcome: index in OUTCOMES. sure: it
+    became that.
     """
 
     rows: Rows
@@ -117,7 +118,7 @@ def surely(told: Iterable[Told], unsure: Container[int]) -> Iterator[tuple[Told,
 def columns(kind: Kind, devices: Sequence[str], told: Iterable[tuple[Told, bool]]) -> Sent:
     """Readings of these devices as columns, each with whether it is sure; those of others are passed over."""
     index = {device_id: number for number, device_id in enumerate(devices)}
-    device, at_us, outcome, qc, seq, sure = (array("q") for _ in range(6))
+    device, at_us, outcome, qc, reason, seq, message, sure = (array("q") for _ in range(8))
     numbers = {name: array("d") for name in kind.metrics}
     boot: list[str | None] = []
     boots: dict[str, str] = {}  # each name once, not once a reading
@@ -129,6 +130,8 @@ def columns(kind: Kind, devices: Sequence[str], told: Iterable[tuple[Told, bool]
         at_us.append(LEAST if one.ts_ms is None else one.ts_ms * 1000)
         outcome.append(NUMBER[one.outcome])
         qc.append(NONE if one.qc is None else one.qc)
+        reason.append(NONE if one.reason is None else one.reason)
+        message.append(one.message)
         seq.append(NONE if one.seq is None else one.seq)
         sure.append(certain)
         boot.append(None if one.boot is None else boots.setdefault(one.boot, one.boot))
@@ -139,7 +142,10 @@ def columns(kind: Kind, devices: Sequence[str], told: Iterable[tuple[Told, bool]
     rows = Rows(
         np.asarray(device)[order],
         np.asarray(at_us)[order],
-        {"qc": np.asarray(qc)[order], "seq": np.asarray(seq)[order]},
+        {
+            name: np.asarray(column)[order]
+            for name, column in (("qc", qc), ("qc_reason", reason), ("seq", seq), ("message", message))
+        },
         {name: np.asarray(column)[order] for name, column in numbers.items()},
         {"boot": [boot[i] for i in order]},
     )

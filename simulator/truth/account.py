@@ -1,6 +1,6 @@
 """What becomes of every reading: the account of a run, written as packets leave in order of sending.
 
-Pure but for what it remembers: which (device, ts) have been sent, and what alerts are judged by.
+Pure but for what it remembers: which (device, ts) have been sent, and what flags and alerts are judged by.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from simulator.items import Item
 from simulator.plan import Plan
 from simulator.truth.folder import Clock, Expected, Outcome, Told
 from simulator.truth.oracle import NEEDED, Series, expected_alerts
+from simulator.truth.quality import Watched
 
 NOT_SENT = -1
 DAY_MS = 86_400_000
@@ -50,6 +51,7 @@ class Account:
         self._conflicts: set[tuple[int, int, str, int, tuple[float | None, ...]]] = set()
         self._lost: set[tuple[int, str, int]] = set()
         self._heard: dict[int, _Heard] = {}
+        self._watched: dict[int, Watched] = {}
 
     def lost(self, item: Item) -> Told:
         """An item that is never sent."""
@@ -84,21 +86,30 @@ class Account:
         own = readings_topic(device.region or self._plan.region, device.id)
         return Told(
             number, packet.device_id, "" if packet.topic == own else packet.topic, packet.send_ms, None, None, None,
-            packet.reason, None, " ".join(packet.faults), {},  # type: ignore[arg-type]
+            packet.reason, None, None, " ".join(packet.faults), {},  # type: ignore[arg-type]
         )  # fmt: skip
 
     def _arrived(self, number: int, packet: Packet, item: Item) -> Told:
         if item.unreadable:
             refused = self._told(number, item, "", "malformed", packet.faults, {})
-            return refused._replace(ts_ms=None, qc=None)
+            return refused._replace(ts_ms=None, qc=None, reason=None)
         now_ms = packet.send_ms if self._now_ms is None else self._now_ms
         if item.ts_ms - now_ms > 1000 * self._limits.future_max_s:
             return self._told(number, item, "", "future_timestamp", packet.faults, item.values)
         if now_ms - item.ts_ms > DAY_MS * self._limits.age_max_days:
             return self._told(number, item, "", "too_old", packet.faults, item.values)
         outcome = self._outcome(item)
-        self._hear(number, item, outcome == "stored")
-        return self._told(number, item, "", outcome, packet.faults, item.values)
+        qc, reason = self._judged(item)
+        self._hear(number, item, outcome == "stored", qc)
+        told = self._told(number, item, "", outcome, packet.faults, item.values)
+        return told._replace(qc=qc, reason=reason)
+
+    def _judged(self, item: Item) -> tuple[int, int]:
+        """Flag and reasons as the server gives them, which knows what arrived of the device before."""
+        watched = self._watched.get(item.device)
+        if watched is None:
+            watched = self._watched[item.device] = Watched(self._plan.fleet[item.device])
+        return watched.judge(item.ts_ms, item.values, item.qc, item.reason)
 
     def _outcome(self, item: Item) -> Outcome:
         """First come, first stored; the same values again are a duplicate, others at the same time a conflict, once.
@@ -115,7 +126,7 @@ class Account:
         self._conflicts.add(conflict)
         return "conflict"
 
-    def _hear(self, number: int, item: Item, first: bool) -> None:
+    def _hear(self, number: int, item: Item, first: bool, qc: int) -> None:
         heard = self._heard.get(item.device)
         if heard is None:
             kind = self._plan.fleet[item.device].kind
@@ -123,7 +134,7 @@ class Account:
         heard.ts_ms.append(item.ts_ms)
         heard.message.append(number)
         heard.first.append(first)
-        heard.trusted.append(item.qc <= Quality.NOT_EVALUATED)
+        heard.trusted.append(qc <= Quality.NOT_EVALUATED)
         for name, column in heard.columns.items():
             value = item.values[name]
             column.append(float("nan") if value is None else value)
@@ -139,5 +150,5 @@ class Account:
     ) -> Told:
         return Told(
             number, self._plan.fleet[item.device].id, topic, item.at_ms, item.ts_ms, item.seq, item.boot, outcome,
-            item.qc, " ".join(dict.fromkeys([*item.faults, *faults])), values,
+            item.qc, item.reason, " ".join(dict.fromkeys([*item.faults, *faults])), values,
         )  # fmt: skip

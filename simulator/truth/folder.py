@@ -20,7 +20,7 @@ from devices.device import Device
 from devices.fleet_csv import read_csv, write_csv
 from devices.kinds import KINDS
 
-FORMAT = 1
+FORMAT = 2
 SUMMARY, FLEET, ALERTS, UNSURE = "truth.json", "fleet.csv", "alerts.jsonl", "unsure.csv"
 
 # not_sent: measured, but lost before the broker. All but the first four are reasons of quarantine.
@@ -31,7 +31,9 @@ Outcome = Literal[
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 # past: everything was older than the live window when it was sent. live: everything was sent as it was measured.
 Clock = Literal["past", "live"]
-FIXED = ("message", "device_id", "topic", "at_ms", "ts_ms", "seq", "boot", "outcome", "qc", "faults")
+FIXED = (
+    "message", "device_id", "topic", "at_ms", "ts_ms", "seq", "boot", "outcome", "qc", "reason", "faults",
+)  # fmt: skip
 
 
 class TruthError(Exception):
@@ -42,8 +44,8 @@ class Told(NamedTuple):
     """One reading, or one packet that is none (ts_ms None): what became of it.
 
     message: number of its MQTT message in order of sending, -1 when it was not sent. topic: empty where it is the
-    device's own. at_ms: when it was measured. ts_ms: when it says so. qc: the flag it is stored with. values: the
-    kind's metrics as they must be stored.
+    device's own. at_ms: when it was measured. ts_ms: when it says so. qc and reason: the flag it is stored with and
+    why (devices/quality.py, but LATE). values: the kind's metrics as they must be stored.
     """
 
     message: int
@@ -55,6 +57,7 @@ class Told(NamedTuple):
     boot: str | None
     outcome: Outcome
     qc: int | None
+    reason: int | None
     faults: str
     values: dict[str, float | None]
 
@@ -199,11 +202,12 @@ def _readings(kind: str) -> str:
 
 
 def _told(row: list[str], metrics: list[str]) -> Told:
-    message, device_id, topic, at_ms, ts_ms, seq, boot, outcome, qc, faults = row[: len(FIXED)]
+    message, device_id, topic, at_ms, ts_ms, seq, boot, outcome, qc, reason, faults = row[: len(FIXED)]
     values = {name: float(cell) if cell else None for name, cell in zip(metrics, row[len(FIXED) :], strict=True)}
     return Told(
         int(message), device_id, topic, int(at_ms), int(ts_ms) if ts_ms else None, int(seq) if seq else None,
-        boot or None, outcome, int(qc) if qc else None, faults, values,  # type: ignore[arg-type]
+        boot or None, outcome, int(qc) if qc else None, int(reason) if reason else None, faults,  # type: ignore[arg-type]
+        values,
     )  # fmt: skip
 
 

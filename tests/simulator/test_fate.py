@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from devices import checks as quality
 from devices.batch import Batch, Readings
 from devices.batch import Packet as Arrived
+from devices.checks_memory import Memory
 from devices.fleet import Fleet
 from devices.payload import encode
+from devices.quality import Reason
 from ingest.intake import take_in
 from simulator.field import Packet
 from simulator.items import Item
@@ -72,7 +76,7 @@ def check(packet: Packet, told: list[Told], batch: Batch, stored: Stored, fleet:
     skews = [(entry.received_at, entry.skew_s) for entry in batch.quarantined if entry.skew_s is not None]
     assert beyond == sorted(received_at + timedelta(seconds=skew_s) for received_at, skew_s in skews)
     assert _kept(batch) == [
-        (one.device_id, 1000 * one.ts_ms, one.seq, one.boot, one.qc, tuple(one.values.values()))
+        (one.device_id, 1000 * one.ts_ms, one.seq, one.boot, one.qc, one.reason, tuple(one.values.values()))
         for one in kept
         if one.ts_ms is not None
     ]
@@ -80,22 +84,28 @@ def check(packet: Packet, told: list[Told], batch: Batch, stored: Stored, fleet:
 
 
 def _kept(batch: Batch) -> list[tuple[object, ...]]:
-    return [
-        (r.device_id[row], int(r.ts_us[row]), r.seq[row], r.boot[row], int(r.qc[row]), _values(r, row))
-        for r in batch.readings
-        for row in range(len(r))
-    ]
+    found: list[tuple[object, ...]] = []
+    for r in batch.readings:
+        reasons = (r.reason & ~int(Reason.LATE)).tolist()
+        for row in range(len(r)):
+            flags = (int(r.qc[row]), reasons[row])
+            found.append((r.device_id[row], int(r.ts_us[row]), r.seq[row], r.boot[row], *flags, _values(r, row)))
+    return found
 
 
 def fed(plan: Plan, clock: Clock) -> dict[str, int]:
     """Every packet of a plan through intake, each by itself, compared as it goes; how often each outcome was met."""
     fleet, stored, counts = Fleet(plan.fleet), Stored(), dict[str, int]()
     now_ms = plan.end_ms + LONG_AFTER_MS
-    account, number = Account(plan, clock, now_ms), 0
+    account, number, memory = Account(plan, clock, now_ms), 0, Memory()
+    memory.fit(fleet)
     for window in windows(plan, every(4, plan)):
         for packet in window.packets:
             received = at(packet.send_ms if clock == "live" else now_ms)
             batch = take_in([Arrived(packet.topic, packet.payload, received)], fleet, LIMITS)
+            checked = quality.check(memory, fleet, batch.readings)
+            memory.apply(checked.learnt)
+            batch = replace(batch, readings=checked.readings)
             told = account.sent(number, packet)
             check(packet, told, batch, stored, fleet)
             number += 1

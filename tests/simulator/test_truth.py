@@ -28,7 +28,7 @@ def told(kind: str, **change: object) -> Told:
     """A stored reading with a value for every metric but the first."""
     values = {name: None if at == 0 else at / 3 for at, name in enumerate(KINDS[kind].metrics)}
     device_id = next(device.id for device in FLEET if device.kind == kind)
-    return Told(7, device_id, "", 1_000, 1_001, 3, "0a1b2c", "stored", 1, "spike drift", values)._replace(**change)
+    return Told(7, device_id, "", 1_000, 1_001, 3, "0a1b2c", "stored", 1, 0, "spike drift", values)._replace(**change)
 
 
 @contextmanager
@@ -56,7 +56,7 @@ class TestRoundTrip:
 
     def test_of_a_packet_that_is_no_reading(self, tmp_path: Path) -> None:
         topic = "siaga/v1/12.08/wl-buntu-pane/readings"
-        row = Told(9, "wl-x", topic, 5, None, None, None, "identity_mismatch", None, "", {})
+        row = Told(9, "wl-x", topic, 5, None, None, None, "identity_mismatch", None, None, "", {})
         (again,) = written(tmp_path, [("water_level", row)]).rows("water_level")
         assert again == row._replace(values=dict.fromkeys(KINDS["water_level"].metrics))
 
@@ -107,8 +107,8 @@ class TestRefused:
     def test_another_format(self, tmp_path: Path) -> None:
         written(tmp_path)
         file = tmp_path / "truth.json"
-        file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 2}))
-        with pytest.raises(TruthError, match=r"truth\.json: format 2, this version reads 1"):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 1}))
+        with pytest.raises(TruthError, match=r"truth\.json: format 1, this version reads 2"):
             read(tmp_path)
 
     def test_columns_of_another_version(self, tmp_path: Path) -> None:

@@ -96,7 +96,10 @@ async def test_one_ingest_process_a_session(database_url: str, conn: Conn) -> No
 async def test_what_was_heard(world: World) -> None:
     old = NOW - timedelta(days=1)
     await world.send([packet(LAMP.id, {"ts": NOW}, at=NOW), packet(GAUGE.id, {"ts": old, "level_m": 1}, at=NOW)])
-    assert sorted(await heard(world.conn)) == [("gauge", old, None), ("lamp", NOW, NOW)]
+    assert sorted(one[:4] for one in await heard(world.conn)) == [
+        ("gauge", old, None, "water_level"),
+        ("lamp", NOW, NOW, "streetlight"),
+    ]
 
 
 async def test_a_connection_speaks_utc_and_tells_its_name(conn: Conn) -> None:

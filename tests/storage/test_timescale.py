@@ -46,7 +46,7 @@ async def test_the_writer_keeps_its_promises(world: World) -> None:
     assert world.ground.writer.hypertables
     old = NOW - timedelta(days=3000)
     batch = [
-        packet(GAUGE.id, *({"ts": NOW - minutes(i), "level_m": 1.0, "seq": i} for i in range(1, 50))),
+        packet(GAUGE.id, *({"ts": NOW - minutes(20 + i), "level_m": 1.9, "seq": i} for i in range(1, 50))),
         packet(GAUGE.id, {"ts": NOW, "level_m": 2.7}),
         packet(GAUGE.id, {"ts": NOW, "level_m": 2.8}),
         packet(LAMP.id, {"ts": old, "power_w": 5}, {"ts": NOW, "voltage_v": 230}, {"ts": NOW, "voltage_v": 230}),

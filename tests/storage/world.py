@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ import psycopg
 from alerts.engine import Evaluated, Transition, evaluate
 from alerts.rule import Key
 from devices.batch import Packet
+from devices.checks import check
 from devices.device import Device
 from devices.topics import readings_topic
 from ingest.ground import Ground, StandbyError, take_up
@@ -66,9 +68,12 @@ class World:
         """Through intake, engine and writer; nothing is remembered unless it was committed."""
         ground = self.ground
         batch = take_in(packets, ground.fleet, self.limits)
+        checked = check(ground.memory, ground.fleet, batch.readings)
+        batch = replace(batch, readings=checked.readings)
         evaluated = evaluate(ground.engine, ground.fleet, batch.readings)
-        written = await ground.writer.write(batch, evaluated, now)
+        written = await ground.writer.write(batch, evaluated, now, checked.learnt)
         ground.engine.apply(evaluated)
+        ground.memory.apply(checked.learnt)
         return written
 
     async def move(self, *transitions: Transition, now: datetime = NOW) -> Written:

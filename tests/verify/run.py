@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from devices.batch import Packet
+from devices.quality import Quality, Reason
 from devices.topics import readings_topic
 from simulator.truth.folder import OUTCOMES, Expected, Outcome, Step, Summary, Told, Writer
 from tests.storage.rolled import drain
@@ -17,7 +18,9 @@ from tests.storage.world import COUNTER, GAUGE, LAMP, NOW, REGION, World
 # 23 November 2026, 19:00 WIB
 START = NOW - timedelta(days=1)
 STEP = timedelta(minutes=10)
-LEVELS = [1.0, 1.2, 25.0, 2.1, 2.2, 2.6, 2.6, 3.1, 1.5, 1.5, 1.5, 1.5, 1.4, 1.3]
+LEVELS = [1.0, 1.2, 25.0, 2.1, 2.2, 2.6, 2.6, 3.0, 1.5, 1.5, 1.5, 1.5, 1.4, 1.3]
+FALLEN = 8  # so far at once that the next reading has to confirm it
+REASON = {Quality.FAIL: Reason.RANGE, Quality.SUSPECT: Reason.RATE | Reason.SPIKE}
 FLEET = (LAMP, GAUGE, COUNTER)
 
 
@@ -53,7 +56,7 @@ def write_truth(folder: Path, run: list[Sent], *alerts: Expected, unsure: dict[i
 
 
 # Two readings for Siaga 3, one from Siaga 2 on; down half an hour after the level has fallen.
-FLOOD = Expected("siaga", "gauge", True, (Step(ms(4), 1), Step(ms(5), 2), Step(ms(7), 3)), ms(11), 0.0)
+FLOOD = Expected("siaga", "gauge", True, (Step(ms(4), 1), Step(ms(5), 2), Step(ms(7), 3)), ms(12), 0.0)
 
 
 async def ingest(url: str, run: list[Sent]) -> None:
@@ -75,7 +78,7 @@ def _item(
     payload = {"ts": ts_ms, "seq": step, "boot": "a1", **values}
     told = Told(
         0, device_id, "" if topic == readings_topic(REGION, device_id) else topic, ms(step), ts_ms, step, "a1", outcome,
-        qc, "", values | (derived or {}),
+        qc, None if qc is None else int(REASON.get(Quality(qc), 0)), "", values | (derived or {}),
     )  # fmt: skip
     return Sent(kind, told, None if outcome == "not_sent" else Packet(topic, json.dumps(payload).encode(), NOW))
 
@@ -84,26 +87,27 @@ def _lamp() -> Iterator[Sent]:
     for step in range(24):
         # The counter starts anew half-way, as after a change of the controller.
         values: dict[str, float | None] = {
-            "power_w": 80.1 + step, "voltage_v": 221.3, "dimming_pct": 100, "energy_wh": 13.4 * (step % 12),
+            "power_w": 80.1 + step, "voltage_v": 221.3 + step % 2, "dimming_pct": 100, "energy_wh": 13.4 * (step % 12),
             "temperature_c": None,
         }  # fmt: skip
         outcome: Outcome = "not_sent" if step in (5, 6) else "stored"
         lamp = _item("streetlight", "lamp", step, outcome, 1 if outcome == "stored" else None, values)
         yield lamp
         if step in (3, 4):
-            yield lamp._replace(told=lamp.told._replace(outcome="duplicate", qc=None))
+            yield lamp._replace(told=lamp.told._replace(outcome="duplicate", qc=None, reason=None))
         if step == 8:
             yield _item("streetlight", "lamp", step, "conflict", None, values | {"power_w": 0.5})
     yield _item("streetlight", "lamp", 24, "future_timestamp", None, {"power_w": 80}, ahead_ms=7 * 86_400_000)
     for number in range(2):
-        told = Told(0, "lamp", "", ms(24), None, None, None, "malformed", None, "", {})
+        told = Told(0, "lamp", "", ms(24), None, None, None, "malformed", None, None, "", {})
         yield Sent("streetlight", told, Packet(readings_topic(REGION, "lamp"), b'{"ts": "tod' + b"a" * number, NOW))
 
 
 def _gauge() -> Iterator[Sent]:
     for step, level in enumerate(LEVELS):
         values: dict[str, float | None] = {"level_m": level, "rain_mm": 0.1 * step}
-        yield _item("water_level", "gauge", step, "stored", 4 if level > 20 else 1, values)
+        qc = 4 if level > 20 else 3 if step == FALLEN else 1
+        yield _item("water_level", "gauge", step, "stored", qc, values)
     yield _item("water_level", "gauge", 20, "identity_mismatch", None, {"level_m": 1.0}, region="12.71")
 
 
@@ -111,7 +115,7 @@ def _counter() -> Iterator[Sent]:
     for step in range(12):
         count = 10.0 * (step % 4)
         values: dict[str, float | None] = {
-            "period_s": 600, "count": count, "speed_kmh": 31.5 + step if count else None, "occupancy_pct": 3.3,
+            "period_s": 600, "count": count, "speed_kmh": 31.5 + step if count else None, "occupancy_pct": 1.0,
         }  # fmt: skip
         yield _item("traffic", "counter", step, "stored", 1, values, {"flow_vph": count * 6})
 

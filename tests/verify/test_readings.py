@@ -11,7 +11,7 @@ from siaga.verify import gaps, ledger, quarantine, readings
 from siaga.verify.sent import Entry, Sent, columns, surely
 from siaga.verify.window import Window
 from simulator.truth.folder import Outcome, Told
-from storage.audit import Kept, LedgerLine, LedgerTotal, Rows
+from storage.audit import RECEIVED, Kept, LedgerLine, LedgerTotal, Rows
 
 GAUGE = KINDS["water_level"]
 DEVICES = ("gauge",)
@@ -25,7 +25,7 @@ def told(seq: int | None, outcome: Outcome = "stored", level: float | None = 1.0
     values = {"level_m": level, "distance_m": None, "rain_mm": None, "temperature_c": None}
     given: dict[str, Any] = {
         "message": seq or 0, "device_id": "gauge", "topic": "", "at_ms": ts_ms, "ts_ms": ts_ms, "seq": seq, "boot": "b",
-        "outcome": outcome, "qc": 1, "faults": "", "values": values,
+        "outcome": outcome, "qc": 1, "reason": 0, "faults": "", "values": values,
     }  # fmt: skip
     return Told(**given | more)
 
@@ -36,7 +36,9 @@ def sent(*list_of_told: Told, unsure: frozenset[int] = frozenset()) -> Sent:
 
 def stored(*list_of_told: Told) -> Rows:
     """Rows as if the database had stored all of these."""
-    return sent(*list_of_told).rows
+    rows = sent(*list_of_told).rows
+    rows.whole[RECEIVED] = rows.whole["message"]
+    return rows
 
 
 def compared(
