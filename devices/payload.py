@@ -26,6 +26,7 @@ class Decoded(NamedTuple):
     items: list[dict[str, Any]]
     bad: Sequence[Bad] = ()
     unknown: int = 0  # fields that a decoder has left out
+    parts: Sequence[bytes] = ()  # of a foreign payload, by item: what tells it alone; none: the payload does
 
 
 def decode(kind: Kind, payload: bytes) -> Decoded:

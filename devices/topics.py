@@ -13,6 +13,9 @@ REGION = re.compile(r"^[0-9]{2}(\.[0-9]{2}(\.[0-9]{2}(\.[0-9]{4})?)?)?$")
 _READINGS = re.compile(rf"siaga/v1/(?P<region>{REGION.pattern[1:-1]})/(?P<device>{DEVICE_ID.pattern[1:-1]})/readings")
 
 
+NATIVE = "siaga/v1/"
+
+
 class Topic(NamedTuple):
     region: str
     device_id: str

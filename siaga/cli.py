@@ -138,6 +138,54 @@ def verify(
     raise typer.Exit(run(Options(truth, as_json, patience, late, most), _settings()))
 
 
+@app.command("decode")
+def decode_sample(
+    sample: Annotated[
+        Path, typer.Option(help="A payload, or lines of `mosquitto_sub -F %J` (one packet a line).", dir_okay=False)
+    ],
+    kind: Annotated[str, typer.Option(help="Kind of the device: streetlight, water_level, traffic.")],
+    topic: Annotated[
+        str | None,
+        typer.Option(help="Topic it is published under; it chooses the decoder. [the line's own, else a native topic]"),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Decoders to try. [the file of SIAGA_DECODERS]", dir_okay=False)
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(help="When it arrives, RFC 3339 with an offset. [the line's own time, else now]")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="Attribute of the device, NAME=VALUE as sensor_to_datum_m=8; repeatable.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Show what would be stored of a payload, by the code of ingest. Ends with 1 if anything would be quarantined.
+
+    Nothing is stored: neither broker nor database is needed, and what other readings would say is not looked at.
+    """
+    from siaga.decode import DecodeError, Options, attributes_of, decode, time_of
+    from siaga.decode import as_json as plain
+    from siaga.decode import as_text as lines
+
+    try:
+        options = Options(
+            sample=sample,
+            kind=kind,
+            topic=topic,
+            config=str(config) if config else None,
+            at=time_of(at) if at else None,
+            attributes=attributes_of(attribute or []),
+        )
+        tried = decode(options, _settings())
+    except DecodeError as error:
+        _give_up(error)
+    if as_json:
+        typer.echo(json.dumps(plain(tried), indent=2, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(lines(tried)))
+    raise typer.Exit(int(any(batch.quarantined for _, batch in tried)))
+
+
 @app.command("settings")
 def show_settings(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
