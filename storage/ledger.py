@@ -37,6 +37,10 @@ class Ledger:
         self.lines[device_id, at.replace(minute=0, second=0, microsecond=0)][outcome] += number
         self.total[outcome] += number
 
+    def take_back(self, device_id: str, at: datetime, outcome: Outcome) -> None:
+        """What was counted at an earlier commit has become something else; total has only what is new."""
+        self.lines[device_id, at.replace(minute=0, second=0, microsecond=0)][outcome] -= 1
+
 
 async def write_ledger(conn: psycopg.AsyncConnection[Any], ledger: Ledger) -> None:
     """Add the counts. Sorted, so that two ingest processes that share a line cannot deadlock."""

@@ -23,11 +23,11 @@ WHERE device_id = ANY (%s) AND day = ANY (%s) AND payload IS NOT NULL GROUP BY d
 """
 ADD = """
 INSERT INTO quarantine AS q (reason, fingerprint, device_id, topic, digest, payload, detail, skew_s, day,
-                             first_seen, last_seen, count)
-SELECT reason, fingerprint, device_id, topic, digest, payload, detail, skew_s, day, seen, seen, count
+                             first_seen, last_seen, hour_of, count, replay_of)
+SELECT reason, fingerprint, device_id, topic, digest, payload, detail, skew_s, day, seen, seen, hour_of, count, %s
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::bytea[], %s::text[], %s::float8[],
-            %s::date[], %s::timestamptz[], %s::int8[])
-     AS t(reason, fingerprint, device_id, topic, digest, payload, detail, skew_s, day, seen, count)
+            %s::date[], %s::timestamptz[], %s::timestamptz[], %s::int8[])
+     AS t(reason, fingerprint, device_id, topic, digest, payload, detail, skew_s, day, seen, hour_of, count)
 ON CONFLICT (device_id, reason, digest) DO UPDATE SET
     count = q.count + excluded.count, last_seen = greatest(q.last_seen, excluded.last_seen)
 RETURNING device_id, reason, digest, xmax = 0
@@ -53,10 +53,22 @@ def fingerprint(entry: Quarantined) -> str:
     return hashlib.sha256(f"{entry.reason}\n{entry.device_id}\n{entry.topic}\n{shape}".encode()).hexdigest()[:16]
 
 
+def key_of(entry: Quarantined) -> Key:
+    """What makes it the same entry when it comes again."""
+    return (entry.device_id, entry.reason, _digest(entry))
+
+
 async def write_quarantine(
-    conn: psycopg.AsyncConnection[Any], entries: Sequence[Quarantined], cap: int, ledger: Ledger
+    conn: psycopg.AsyncConnection[Any],
+    entries: Sequence[Quarantined],
+    cap: int,
+    ledger: Ledger,
+    replay_of: int | None = None,
 ) -> None:
-    """Keep entries, at most `cap` payloads per device and day. What was kept before counts as a duplicate."""
+    """Keep entries, at most `cap` payloads per device and day. What was kept before counts as a duplicate.
+
+    replay_of: the entry whose replay these come from.
+    """
     if not entries:
         return
     rows: dict[Key, _Row] = {}
@@ -76,9 +88,10 @@ async def write_quarantine(
         [row.entry.skew_s for row in kept],
         [_day(row.entry) for row in kept],
         [row.entry.received_at for row in kept],
+        [row.entry.hour_of for row in kept],
         [counts[row.key] for row in kept],
     ]
-    async for device_id, reason, digest, new in await conn.execute(ADD, columns):
+    async for device_id, reason, digest, new in await conn.execute(ADD, [replay_of, *columns]):
         key = (device_id, reason, digest)
         entry, number = rows[key].entry, counts[key]
         over_cap = rows[key].payload is None
@@ -89,7 +102,7 @@ async def write_quarantine(
 
 async def _capped(conn: psycopg.AsyncConnection[Any], entries: Sequence[Quarantined], cap: int) -> list[_Row]:
     """Rows for entries; those past the cap lose their payload. One that is kept already costs nothing of the cap."""
-    whole = [_Row(e, hashlib.sha256(e.topic.encode() + b"\n" + e.payload).digest(), e.payload) for e in entries]
+    whole = [_Row(entry, _digest(entry), entry.payload) for entry in entries]
     columns = [[row.key[i] for row in whole] for i in range(3)]
     known = set(await (await conn.execute(KNOWN, columns)).fetchall())
     devices, days = {entry.device_id for entry in entries}, {_day(entry) for entry in entries}
@@ -106,6 +119,10 @@ async def _capped(conn: psycopg.AsyncConnection[Any], entries: Sequence[Quaranti
             kept[here] = kept.get(here, 0) + 1
         rows.append(row)
     return rows
+
+
+def _digest(entry: Quarantined) -> bytes:
+    return hashlib.sha256(entry.topic.encode() + b"\n" + entry.payload).digest()
 
 
 def _day(entry: Quarantined) -> date:

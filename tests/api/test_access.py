@@ -21,7 +21,7 @@ PUBLIC = {
 
 def concrete(path: str) -> str:
     """An address that a route answers to."""
-    filled = path.replace("{kind}", "traffic").replace("{alert_id}", "1")
+    filled = path.replace("{kind}", "traffic").replace("{alert_id}", "1").replace("{action}", "claim")
     return re.sub(r"\{[^}]+\}", "x", filled)
 
 

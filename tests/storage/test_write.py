@@ -139,7 +139,7 @@ async def test_other_diagnostics_are_no_conflict(world: World) -> None:
 async def test_redelivery_changes_nothing_but_counts(world: World, restarted: bool) -> None:
     """Invariant 3: as after a crash between commit and acknowledgement."""
     batch = [
-        packet(GAUGE.id, level(NOW - minutes(20), 1.0), level(NOW - minutes(10), 2.6), level(NOW, 3.1)),
+        packet(GAUGE.id, level(NOW - minutes(20), 2.3), level(NOW - minutes(10), 2.6), level(NOW, 3.0)),
         packet(GAUGE.id, level(NOW, 2.9)),
         packet(LAMP.id, {"ts": NOW, "voltage_v": 251}, {"ts": NOW + timedelta(seconds=1), "voltage_v": 252}),
         packet(LAMP.id, {"ts": "yesterday"}),

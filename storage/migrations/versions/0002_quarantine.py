@@ -1,0 +1,18 @@
+"""Quarantine: claim, replay, discard; what is missing, and clocks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+from storage.migrate import run_sql
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    conn = op.get_bind().connection.driver_connection
+    assert conn is not None
+    run_sql(conn, Path(__file__).with_name("0002.sql"))
