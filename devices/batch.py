@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.kind import Bools, Floats, Kind
+from devices.payload import encode
 from devices.quality import Quality, Reason
+from devices.topics import NATIVE
 
 QuarantineReason = Literal[
     "unknown_device",
@@ -81,6 +83,11 @@ class Readings:
 
     def received_at(self, row: int) -> datetime:
         return self.packet[row].received_at
+
+    def payload(self, row: int) -> bytes:
+        """What can be published again under the packet's topic to tell this reading."""
+        packet = self.packet[row]
+        return encode(self.item[row]) if packet.topic.startswith(NATIVE) else packet.payload
 
     def part(self, rows: slice) -> Readings:
         """Some of the rows."""

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from datetime import datetime
 
+import numpy as np
+
+from devices.batch import Batch, Packet
+from ingest import metrics
 from runtime.log import get_logger
 from storage.ledger import OUTCOMES, Outcome
 from storage.write import Written
@@ -20,16 +26,32 @@ class Counts:
         self.per_s = self._slowest_s = 0.0
         self._begin()
 
-    def batch(self, packets: int, unknown_fields: int, seconds: float) -> None:
-        self._packets += packets
-        self._unknown_fields += unknown_fields
+    def batch(self, packets: Sequence[Packet], batch: Batch, seconds: float, now: datetime) -> None:
+        """A batch was committed at `now`, `seconds` after it was decoded."""
+        self._packets += len(packets)
+        self._unknown_fields += batch.unknown_fields
         self._batches += 1
         self._slowest_s = max(self._slowest_s, seconds)
-        log.debug("batch.committed", packets=packets, ms=round(seconds * 1000, 1))
+        log.debug("batch.committed", packets=len(packets), ms=round(seconds * 1000, 1))
+        metrics.PACKETS.inc(len(packets))
+        metrics.UNKNOWN_FIELDS.inc(batch.unknown_fields)
+        metrics.COMMIT_SECONDS.observe(seconds)
+        metrics.BATCH_PACKETS.observe(len(packets))
+        metrics.LAG_SECONDS.observe((now - min(packet.received_at for packet in packets)).total_seconds())
+        metrics.COMMITTED_AT.set(now.timestamp())
+        for entry in batch.quarantined:
+            metrics.QUARANTINED.labels(entry.reason).inc()
+        for readings in batch.readings:
+            live = readings.ts_us[~readings.late]
+            if len(live):
+                metrics.AGE_SECONDS.labels(readings.kind.name).set(now.timestamp() - float(np.median(live)) / 1e6)
 
     def written(self, written: Written) -> None:
         for outcome, number in written.counts.items():
             self._outcomes[outcome] += number
+            metrics.READINGS.labels(outcome).inc(number)
+        metrics.QUARANTINED.labels("conflict").inc(written.counts["conflict"])
+        metrics.TRANSITIONS.inc(len(written.transitions))
         self._transitions += len(written.transitions)
 
     def tell(self) -> None:

@@ -6,7 +6,7 @@ commit took place, and evaluating from what is really stored gives the right ans
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,9 @@ from psycopg.conninfo import make_conninfo
 
 from alerts.engine import Engine, restored
 from alerts.rule import shipped
+from devices.checks_memory import Memory
 from devices.fleet import Fleet
+from devices.kinds import KINDS
 from runtime.log import get_logger
 from runtime.settings import Settings, require
 from storage import flavour, outbox
@@ -42,6 +44,7 @@ class Ground:
     engine: Engine
     fleet: Fleet
     fleet_at: datetime  # changed_at of the newest device known
+    memory: Memory = field(default_factory=Memory)  # of the checks of quality
 
     async def look_for_devices(self) -> bool:
         """Take over devices registered or changed since the last look. True when there were any."""
@@ -51,6 +54,7 @@ class Ground:
         if news:
             self.fleet = self.fleet.updated(news)
             self.engine.fit(self.fleet)
+            self.memory.fit(self.fleet)
             log.info("devices.changed", changed=len(news), known=len(self.fleet))
         return bool(news)
 
@@ -68,7 +72,12 @@ async def take_up(settings: Settings) -> Ground:
         ground = Ground(conn, await _writer(conn, settings), Engine(shipped()), Fleet(), BEGINNING)
         await ground.look_for_devices()
         ground.engine.states = restored(ground.engine.rules, await read_states(conn))
-        for device_id, ts, live_at in await heard(conn):
+        every = await heard(conn)
+        for kind in KINDS.values():
+            ground.memory.restore(
+                kind, ground.fleet, [(one.device_id, one.checks) for one in every if one.kind == kind.name]
+            )
+        for device_id, ts, live_at, *_ in every:
             number = ground.fleet.number.get(device_id)
             if number is not None:
                 ground.engine.newest_us[number] = _microseconds(ts)

@@ -18,9 +18,10 @@ from devices.batch import Batch, Packet, Quarantined, QuarantineReason, Readings
 from devices.fleet import Fleet
 from devices.kind import Bools, Floats, Kind
 from devices.kinds import KINDS
-from devices.payload import decode, encode, unknown_fields
+from devices.payload import DETAIL_MAX, decode, encode, unknown_fields
 from devices.quality import Quality, Reason
-from devices.topics import parse_topic
+from devices.topics import NATIVE, parse_topic
+from ingest.decoders.choose import NATIVE_ONLY, Decoders, Sender
 from runtime.settings import Settings
 
 # Whoever is not registered shares one ledger line: strangers must not be able to grow a table of ours.
@@ -58,22 +59,29 @@ class _Rows:
         return rows
 
 
-def take_in(packets: Iterable[Packet], fleet: Fleet, limits: Limits) -> Batch:
-    """Turn packets into a batch."""
+def take_in(packets: Iterable[Packet], fleet: Fleet, limits: Limits, decoders: Decoders = NATIVE_ONLY) -> Batch:
+    """Turn packets into a batch; what is not published under our own topics is read by the decoder of its topic."""
     arrived: dict[str, _Rows] = {}
     quarantined: list[Quarantined] = []
     unknown = 0
     senders, devices, most = fleet.senders, fleet.devices, limits.payload_max_bytes
     for packet in packets:
-        number = senders.get(packet.topic)
+        number, foreign = senders.get(packet.topic), None
         if number is None or len(packet.payload) > most:
-            sender = _sender(packet, fleet, limits)
+            foreign = decoders.of(packet.topic)
+            sender = _sender(packet, foreign, fleet, limits)
             if isinstance(sender, Quarantined):
                 quarantined.append(sender)
                 continue
-            number = senders[packet.topic] = sender
+            number = sender
+            if foreign is None:  # a device may have any number of foreign topics
+                senders[packet.topic] = number
         device = devices[number]
-        decoded = decode(KINDS[device.kind], packet.payload)
+        kind = KINDS[device.kind]
+        if foreign is None:
+            decoded = decode(kind, packet.payload)
+        else:
+            decoded = foreign.decoder.decode(kind, packet.payload, packet.received_at)
         told = len(decoded.items) + len(decoded.bad)
         if told > limits.array_max:
             text = f"array of {told} readings, limit {limits.array_max}"
@@ -85,7 +93,10 @@ def take_in(packets: Iterable[Packet], fleet: Fleet, limits: Limits) -> Batch:
             rows = arrived[device.kind] = _Rows()
         count = len(decoded.items)
         rows.device += [number] * count
-        rows.packet += [packet] * count
+        if decoded.parts:
+            rows.packet += [packet._replace(payload=part) for part in decoded.parts]
+        else:
+            rows.packet += [packet] * count
         rows.item += decoded.items
         unknown += decoded.unknown
     readings = []
@@ -97,20 +108,24 @@ def take_in(packets: Iterable[Packet], fleet: Fleet, limits: Limits) -> Batch:
     return Batch(readings, quarantined, unknown)
 
 
-def _sender(packet: Packet, fleet: Fleet, limits: Limits) -> int | Quarantined:
+def _sender(packet: Packet, foreign: Sender | None, fleet: Fleet, limits: Limits) -> int | Quarantined:
     """The number of the registered device that sent this packet, or why the packet is refused whole."""
-    topic = parse_topic(packet.topic)
-    if topic is None:
+    topic = parse_topic(packet.topic) if foreign is None else None
+    if topic is not None:
+        device_id = topic.device_id
+    elif foreign is not None:
+        device_id = foreign.device_id
+    else:
         return _refused(packet, "malformed", STRANGER, "topic is not siaga/v1/{region}/{device_id}/readings")
-    device = fleet.get(topic.device_id)
+    device = fleet.get(device_id)
     size = len(packet.payload)
     if size > limits.payload_max_bytes:
         text = f"payload of {size} bytes, limit {limits.payload_max_bytes}; kept up to the limit"
         kept = packet.payload[: limits.payload_max_bytes]
         return _refused(packet, "too_large", device.id if device else STRANGER, text, kept)
     if device is None or device.kind not in KINDS:
-        return _refused(packet, "unknown_device", STRANGER, f"no device {topic.device_id!r} is registered")
-    if device.region is not None and device.region != topic.region:
+        return _refused(packet, "unknown_device", STRANGER, f"no device {device_id!r} is registered"[:DETAIL_MAX])
+    if topic is not None and device.region is not None and device.region != topic.region:
         text = f"published under region {topic.region}, registered in {device.region}"
         return _refused(packet, "identity_mismatch", device.id, text)
     return fleet.number[device.id]
@@ -146,7 +161,8 @@ def _in_time(
             else f"ts is {ceil(-ahead_s / 86_400)} days old, limit {limits.age_max_days} days"
         )
         packet, device = rows.packet[row], fleet.devices[rows.device[row]]
-        quarantined.append(_refused(packet, reason, device.id, detail, encode(rows.item[row]))._replace(skew_s=ahead_s))
+        raw = encode(rows.item[row]) if packet.topic.startswith(NATIVE) else packet.payload
+        quarantined.append(_refused(packet, reason, device.id, detail, raw)._replace(skew_s=ahead_s))
     if not timely.any():
         return None
     return rows.only(timely), ts_us[timely], received_us[timely]

@@ -1,85 +1,137 @@
 """The hot loop: packets → batch → transitions → one commit → acknowledgement.
 
 Promise: a packet is acknowledged only after what became of it is committed, and committing it twice changes nothing.
+While one batch is committed the next is received and decoded; at most two batches are decoded at any time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from typing import NamedTuple
 
 import psycopg
 
 from alerts.engine import Evaluated, evaluate
 from alerts.silence import find_silent
-from devices.batch import Batch, Packet, Quarantined
-from devices.topics import parse_topic
+from devices.batch import Batch, Packet, Quarantined, Readings
+from devices.checks import check
+from devices.checks_memory import Learnt
+from devices.fleet import Fleet
 from ingest.counts import Counts
+from ingest.decoders.choose import NATIVE_ONLY, Decoders
 from ingest.ground import Ground, StandbyError, take_up
-from ingest.intake import STRANGER, Limits, take_in
-from ingest.mqtt import Received, Session
+from ingest.intake import Limits, take_in
+from ingest.mqtt import Session
+from ingest.replay import replay_waiting
 from ingest.trouble import is_of_the_data
 from runtime.log import get_logger
 from runtime.settings import Settings
 from runtime.stop import sleep_until
+from storage.uplinks import settle
 
 log = get_logger(__name__)
 
 PAUSE_FIRST_S = 0.2
 STANDBY_PATIENCE_S = 10.0
 DETAIL_MAX = 500
+MIB = 1 << 20
+
+
+class _Prepared(NamedTuple):
+    """Packets and what they hold, as far as a fleet knows their devices."""
+
+    packets: list[Packet]
+    fleet: Fleet
+    batch: Batch
 
 
 class Loop:
     """Takes from the session and commits, one batch at a time."""
 
-    def __init__(self, settings: Settings, session: Session, ground: Ground, stop: asyncio.Event) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        session: Session,
+        ground: Ground,
+        stop: asyncio.Event,
+        decoders: Decoders = NATIVE_ONLY,
+    ) -> None:
         self._settings, self._session, self._stop = settings, session, stop
         self._ground: Ground | None = ground
+        self._fleet = ground.fleet
         self._limits = Limits.of(settings)
+        self._decoders = decoders
+        self._taken: deque[Packet] = deque()  # from the session, not yet in a batch
         self._next_devices = self._next_silent = 0.0
         self.counts = Counts()
         self.trouble = ""  # why nothing is committed just now
 
+    @property
+    def devices(self) -> int:
+        """How many devices are known."""
+        return len(self._fleet)
+
     async def run(self) -> None:
         """Until asked to stop. Raises StandbyError when another process has taken over."""
-        while not self._stop.is_set():
-            if self._due_in_s() <= 0:
-                await self._keep([])
-            received = await self._next()
-            if received and await self._keep([each.packet for each in received]):
-                self._session.acknowledge(received)
-        if self._ground is not None:
-            await self._ground.close()
-
-    async def _next(self) -> list[Received]:
-        """What has arrived; nothing when it is time to look around, or when woken to stop."""
-        most = self._settings.batch_max
+        preparing = asyncio.create_task(self._prepare())
         try:
-            async with asyncio.timeout(max(self._due_in_s(), 0.0)):
-                received = await self._session.take(most)
-        except TimeoutError:
-            return []
-        if len(received) < most and self._settings.batch_wait_ms:
-            # 500 small commits a second cost a whole core; waiting a moment makes them 30, and nobody notices.
-            await asyncio.sleep(self._settings.batch_wait_ms / 1000)
-            received += self._session.ready(most - len(received))
-        return received
+            while not self._stop.is_set():
+                done, _ = await asyncio.wait([preparing], timeout=max(self._due_in_s(), 0))
+                if not done:
+                    await self._keep(self._look_around)
+                    continue
+                prepared, preparing = preparing.result(), asyncio.create_task(self._prepare())
+                if prepared.packets and await self._keep(partial(self._commit, prepared)):
+                    self._session.acknowledge(prepared.packets)
+                if self._due_in_s() <= 0:
+                    await self._keep(self._look_around)
+        finally:
+            preparing.cancel()
+            if self._ground is not None:
+                await self._ground.close()
 
-    async def _keep(self, packets: Sequence[Packet]) -> bool:
-        """Commit what these packets hold; without packets, look around. False when asked to stop before that."""
+    async def _prepare(self) -> _Prepared:
+        """Decode what has arrived, while the batch before is being committed."""
+        packets = await self._next()
+        return _Prepared(packets, self._fleet, take_in(packets, self._fleet, self._limits, self._decoders))
+
+    async def _next(self) -> list[Packet]:
+        """What has arrived, bounded in packets and bytes; nothing when woken to stop."""
+        most = self._settings.batch_max
+        if not self._taken:
+            self._taken += await self._session.take(most)
+            if self._settings.batch_wait_ms and len(self._taken) < most:
+                # 500 small commits a second cost a whole core; waiting a moment makes them 30, and nobody notices.
+                await asyncio.sleep(self._settings.batch_wait_ms / 1000)
+        if len(self._taken) < most:
+            self._taken += self._session.ready(most - len(self._taken))
+        # Decoded, a byte of JSON takes about ten: arrays of a thousand readings must not multiply by 5,000 packets.
+        packets, size = [], 0
+        while self._taken and size < self._settings.batch_max_mb * MIB:
+            packets.append(self._taken.popleft())
+            size += len(packets[-1].payload)
+        return packets
+
+    async def _keep(self, work: Callable[[Ground], Awaitable[None]]) -> bool:
+        """Do what needs the database, as often as it takes. False when asked to stop before it was done."""
         pause_s, began = PAUSE_FIRST_S, time.monotonic()
         while True:
             try:
                 if self._ground is None:
                     self._ground = await take_up(self._settings)
-                await (self._commit(self._ground, packets) if packets else self._look_around(self._ground))
+                await work(self._ground)
+                self._fleet = self._ground.fleet
             except psycopg.Error as error:
-                if packets and is_of_the_data(error):
-                    return await self._isolate(packets, error)
                 await self._let_go(error)
+                # A connection that does not read costs the broker memory and may be cut in the middle of a packet.
+                if time.monotonic() - began > self._settings.ingest_let_go_s and not self._session.is_let_go:
+                    self._session.let_go()
                 if await sleep_until(self._stop, pause_s):
                     return False
                 pause_s = min(pause_s * 2, self._settings.database_retry_max_s)
@@ -93,20 +145,49 @@ class Loop:
                 if self.trouble:
                     log.info("database.back")
                     self.trouble = ""
+                if self._session.is_let_go:
+                    self._session.take_up()
                 return True
 
-    async def _commit(self, ground: Ground, packets: Sequence[Packet]) -> None:
+    async def _commit(self, prepared: _Prepared, ground: Ground) -> None:
         began = time.perf_counter()
-        batch = take_in(packets, ground.fleet, self._limits)
+        packets, fleet, batch = prepared
         # A device may publish the moment after it was registered: ask before it is called unknown.
-        if any(each.reason == "unknown_device" for each in batch.quarantined) and await ground.look_for_devices():
-            batch = take_in(packets, ground.fleet, self._limits)
-        await self._write(ground, batch, evaluate(ground.engine, ground.fleet, batch.readings))
-        self.counts.batch(len(packets), batch.unknown_fields, time.perf_counter() - began)
+        if any(each.reason == "unknown_device" for each in batch.quarantined):
+            await ground.look_for_devices()
+        if fleet is not ground.fleet:  # numbers of devices belong to their fleet
+            batch = take_in(packets, ground.fleet, self._limits, self._decoders)
+        await self._store(ground, batch)
+        self.counts.batch(packets, batch, time.perf_counter() - began, datetime.now(UTC))
 
-    async def _write(self, ground: Ground, batch: Batch, evaluated: Evaluated) -> None:
-        written = await ground.writer.write(batch, evaluated, datetime.now(UTC))
+    async def _store(self, ground: Ground, batch: Batch) -> None:
+        """Commit a batch; what the database refuses is found by halving, and its neighbours are stored."""
+        try:
+            readings = [await self._settled(ground, each) for each in batch.readings]
+            checked = check(ground.memory, ground.fleet, readings)
+            evaluated = evaluate(ground.engine, ground.fleet, checked.readings)
+            await self._write(ground, replace(batch, readings=checked.readings), evaluated, checked.learnt)
+        except psycopg.Error as error:
+            if not is_of_the_data(error) or not batch.readings:
+                raise
+            if batch.size > 1:
+                for half in batch.halves():
+                    await self._store(ground, half)
+            else:
+                await self._store(ground, _poison(batch, error))
+
+    async def _settled(self, ground: Ground, readings: Readings) -> Readings:
+        """Copies of one radio frame under one time."""
+        if not self._decoders:
+            return readings
+        senders = [self._decoders.of(packet.topic) for packet in readings.packet]
+        rows = [row for row, sender in enumerate(senders) if sender is not None and sender.is_uplink]
+        return await settle(ground.conn, readings, rows, self._settings.uplink_copy_s)
+
+    async def _write(self, ground: Ground, batch: Batch, evaluated: Evaluated, learnt: Sequence[Learnt] = ()) -> None:
+        written = await ground.writer.write(batch, evaluated, datetime.now(UTC), learnt)
         ground.engine.apply(evaluated)
+        ground.memory.apply(learnt)
         self.counts.written(written)
 
     def _due_in_s(self) -> float:
@@ -119,6 +200,8 @@ class Loop:
         if now >= self._next_devices:
             self._next_devices = now + self._settings.fleet_reload_s
             await ground.look_for_devices()
+            if await self._replay(ground):  # the rest at once, but what arrives has its turn between
+                self._next_devices = now
         # While we cannot hear nobody is silent.
         if now >= self._next_silent and (since := self._session.subscribed_since) is not None:
             silent = find_silent(ground.engine, ground.fleet, datetime.now(UTC), since)
@@ -127,22 +210,12 @@ class Loop:
         if now >= self._next_silent:
             self._next_silent = now + self._settings.stale_check_s
 
-    async def _isolate(self, packets: Sequence[Packet], error: psycopg.Error) -> bool:
-        """The database refuses something in here: find the packet by halving, and keep it in quarantine."""
-        if len(packets) > 1:
-            middle = len(packets) // 2
-            return await self._keep(packets[:middle]) and await self._keep(packets[middle:])
-        (packet,) = packets
-        topic = parse_topic(packet.topic)
-        device = self._ground.fleet.get(topic.device_id) if self._ground and topic else None
-        entry = Quarantined(
-            "storage", device.id if device else STRANGER, packet.topic, packet.payload,
-            f"{error.sqlstate}: {error}"[:DETAIL_MAX], packet.received_at, packet.received_at,
-        )  # fmt: skip
-        log.error("packet.refused_by_database", topic=packet.topic, error=entry.detail)
-        assert self._ground is not None
-        await self._write(self._ground, Batch([], [entry], 0), Evaluated([], {}, {}, {}))
-        return True
+    async def _replay(self, ground: Ground) -> bool:
+        """Quarantine entries that somebody has asked to replay; whether more may wait."""
+        regions = None if "+" in self._settings.regions else list(self._settings.regions)
+        most = self._settings.replay_batch
+        told = self.counts.written
+        return await replay_waiting(ground, self._limits, regions, most, told, self._decoders) == most
 
     async def _let_go(self, error: psycopg.Error) -> None:
         """Give up the connection: whether the last commit took place can only be read from the database."""
@@ -153,3 +226,16 @@ class Loop:
         if self._ground is not None:
             await self._ground.close()
             self._ground = None
+
+
+def _poison(batch: Batch, error: psycopg.Error) -> Batch:
+    """One reading that the database refuses, as a quarantine entry."""
+    readings = batch.readings[0]
+    packet = readings.packet[0]
+    detail = f"{error.sqlstate}: {error}"[:DETAIL_MAX]
+    log.error("reading.refused_by_database", topic=packet.topic, error=detail)
+    entry = Quarantined(
+        "storage", readings.device_id[0], packet.topic, readings.payload(0), detail, packet.received_at,
+        readings.ts(0),
+    )  # fmt: skip
+    return Batch([], [entry], 0)

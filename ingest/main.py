@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import prometheus_client
 import psycopg
 
 from devices.topics import readings_filters
+from ingest import metrics
+from ingest.decoders.choose import DecoderError, Decoders
 from ingest.ground import PART, Ground, StandbyError, take_up
 from ingest.loop import Loop
 from ingest.mqtt import Session
@@ -32,16 +35,25 @@ def run(settings: Settings) -> int:
     except ValueError as error:
         raise SettingError(str(error)) from None
     require(settings.database_url, "SIAGA_DATABASE_URL")
+    try:
+        decoders = Decoders.from_file(settings.decoders)
+    except DecoderError as error:
+        raise SettingError(f"SIAGA_DECODERS: {error}") from None
+    if settings.ingest_metrics_port:
+        try:
+            prometheus_client.start_http_server(settings.ingest_metrics_port, settings.api_host, metrics.REGISTRY)
+        except OSError as error:
+            raise SettingError(f"SIAGA_INGEST_METRICS_PORT {settings.ingest_metrics_port}: {error}") from None
 
     async def ingest() -> int:
         stop = stop_event()
         ground = await _first_ground(settings, stop)
         if ground is None:
             return 0
-        filters = readings_filters(settings.regions)
+        filters = readings_filters(settings.regions) + decoders.filters()
         buffer = (settings.ingest_inflight, settings.ingest_buffer_mb * MIB)
         session = Session(broker, settings.ingest_client_id, filters, *buffer)
-        return await _serve(settings, session, ground, stop)
+        return await _serve(settings, session, ground, stop, decoders)
 
     return asyncio.run(ingest())
 
@@ -63,17 +75,21 @@ async def _first_ground(settings: Settings, stop: asyncio.Event) -> Ground | Non
     return None
 
 
-async def _serve(settings: Settings, session: Session, ground: Ground, stop: asyncio.Event) -> int:
-    loop = Loop(settings, session, ground, stop)
+async def _serve(settings: Settings, session: Session, ground: Ground, stop: asyncio.Event, decoders: Decoders) -> int:
+    loop = Loop(settings, session, ground, stop, decoders)
 
     def how() -> tuple[State, str]:
         loop.counts.tell()
-        if session.subscribed_since is None:
-            return "degraded", "the broker is away"
+        metrics.HELD_PACKETS.set(session.held)
+        metrics.SUBSCRIBED.set(session.subscribed_since is not None)
+        metrics.DEVICES.set(loop.devices)
         if loop.trouble:
             return "degraded", loop.trouble
+        if session.subscribed_since is None:
+            return "degraded", "the broker is away"
         return "up", f"{loop.counts.per_s:.1f} packets/s"
 
+    metrics.HELD_LIMIT.set(settings.ingest_inflight)
     url = require(settings.database_url, "SIAGA_DATABASE_URL")
     # The session outlives the loop, so that the last batch is acknowledged.
     over = asyncio.Event()

@@ -34,7 +34,9 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = _setting(
         None, "url", "PostgreSQL or TimescaleDB: postgresql://user:password@host:port/name"
     )
-    mqtt_url: SecretStr | None = _setting(None, "url", "MQTT broker: mqtt://user:password@host:port (mqtts:// for TLS)")
+    mqtt_url: SecretStr | None = _setting(
+        None, "url", "MQTT broker: mqtt://user:password@host:port; mqtts:// for TLS, ws:// or wss:// for websockets"
+    )
     api_url: str | None = _setting(None, "url", "where clients of ours (simulator, links in notices) find the API")
     api_key: SecretStr | None = _setting(None, "key", "API key with which the simulator registers its fleet")
     api_host: str = _setting("127.0.0.1", "address", "address the API listens on")
@@ -70,6 +72,9 @@ class Settings(BaseSettings):
         64, "MiB", "payload bytes held in memory before reading from the broker pauses", ge=1, le=4096
     )
     batch_max: int = _setting(5_000, "packets", "packets committed in one transaction at most", ge=1, le=50_000)
+    batch_max_mb: int = _setting(
+        4, "MiB", "payload bytes decoded for one transaction, give or take a packet", ge=1, le=1024
+    )
     batch_wait_ms: int = _setting(
         30, "ms", "how long a small batch waits for more packets before it is committed", ge=0, le=10_000
     )
@@ -95,10 +100,25 @@ class Settings(BaseSettings):
         ge=1,
         le=1_000_000,
     )
+    decoders: str | None = _setting(
+        None, "file", "TOML file of sources whose format or topics are not ours (docs/decoders.md); none = native only"
+    )
+    uplink_copy_s: int = _setting(
+        120, "s", "two frames of one session and counter whose times are no further apart are one", ge=0, le=86_400
+    )
+    replay_batch: int = _setting(
+        50, "entries", "quarantine entries replayed at most before ingest turns to what arrives", ge=1, le=10_000
+    )
     stale_check_s: int = _setting(10, "s", "how often silent devices are looked for", ge=1, le=600)
     fleet_reload_s: int = _setting(5, "s", "how often ingest looks for changed devices", ge=1, le=600)
+    ingest_let_go_s: int = _setting(
+        120, "s", "ingest leaves the broker when nothing could be committed for so long", ge=5, le=86_400
+    )
     database_retry_max_s: int = _setting(
         30, "s", "longest sleep between two tries while the database is away", ge=1, le=600
+    )
+    ingest_metrics_port: int = _setting(
+        0, "port", "port on SIAGA_API_HOST where Prometheus finds the metrics of ingest; 0 = nowhere", ge=0, le=65535
     )
 
     # worker
@@ -120,6 +140,12 @@ class Settings(BaseSettings):
     # api
     page_max: int = _setting(10_000, "items", "items in one answer at most; more needs a cursor", ge=1, le=100_000)
     metrics_max: int = _setting(100_000, "buckets", "buckets in one answer of /metrics at most", ge=100, le=10_000_000)
+    ledger_days_max: int = _setting(
+        31, "days", "range of one answer of /ledger at most; what is missing is found in raw rows", ge=1, le=62
+    )
+    clock_offset_max_s: int = _setting(
+        60, "s", "a device whose clock is further off is flagged by /ledger/drift", ge=1, le=86_400
+    )
     statement_timeout_s: int = _setting(15, "s", "a read query of the API is stopped after this", ge=1, le=3_600)
     body_max_bytes: int = _setting(
         10_485_760, "bytes", "largest request body the API reads", ge=1_024, le=1_073_741_824

@@ -5,7 +5,6 @@ Writing the same batch twice changes nothing but the count of duplicates.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,25 +15,30 @@ import numpy as np
 import numpy.typing as npt
 import procrastinate
 import psycopg
+from pydantic_core import to_json
 
 from alerts.engine import Evaluated, Transition
 from alerts.notices import wants_notice
 from devices.batch import Batch, Quarantined, Readings, utc
-from devices.payload import encode
+from devices.checks_memory import Learnt
 from storage import flavour, outbox
 from storage.alert_write import write_states, write_transitions
+from storage.copy_binary import Column, array, integers, optional_integers, texts, times
 from storage.kind_tables import reading_table
 from storage.ledger import Ledger, Outcome, write_ledger
 from storage.quarantine import write_quarantine
+from storage.quarantine_replay import Waiting, close, same_again
 from storage.readings import write_readings
 
 LATEST = """
-INSERT INTO latest AS l (device_id, kind, ts, received_at, seq, boot, qc, qc_reason, "values")
-SELECT * FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::int8[], %s::text[],
-                     %s::int2[], %s::int4[], %s::jsonb[])
+INSERT INTO latest AS l (device_id, kind, ts, received_at, seq, boot, qc, qc_reason, "values", checks)
+SELECT device_id, %s, ts, received_at, seq, boot, qc, qc_reason, "values"::jsonb, checks
+FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[], %s::int8[], %s::text[], %s::int2[], %s::int4[],
+            %s::text[], %s::bytea[]) AS t(device_id, ts, received_at, seq, boot, qc, qc_reason, "values", checks)
 ON CONFLICT (device_id) DO UPDATE SET
     kind = excluded.kind, ts = excluded.ts, received_at = excluded.received_at, seq = excluded.seq,
-    boot = excluded.boot, qc = excluded.qc, qc_reason = excluded.qc_reason, "values" = excluded."values"
+    boot = excluded.boot, qc = excluded.qc, qc_reason = excluded.qc_reason, "values" = excluded."values",
+    checks = excluded.checks
 WHERE l.ts < excluded.ts
 """
 MARK = """
@@ -63,19 +67,32 @@ class Writer:
     hypertables: bool
     weeks: set[tuple[str, datetime]] = field(default_factory=set)
 
-    async def write(self, batch: Batch, evaluated: Evaluated, now: datetime) -> Written:
-        """Commit a batch. Raises psycopg.Error with nothing written."""
+    async def write(
+        self,
+        batch: Batch,
+        evaluated: Evaluated,
+        now: datetime,
+        learnt: Sequence[Learnt] = (),
+        replayed: Waiting | None = None,
+    ) -> Written:
+        """Commit a batch, and what the checks of quality learnt from it. Raises psycopg.Error with nothing written.
+
+        replayed: the quarantine entry that the batch was, which ends with it. Raises GoneError if it has ended already.
+        """
         await self._make_partitions(batch.readings)
         try:
-            return await self._commit(batch, evaluated, now)
+            return await self._commit(batch, evaluated, now, learnt, replayed)
         except psycopg.errors.CheckViolation:
             # No partition for a row: retention has dropped one that we made and remember.
             self.weeks.clear()
             await self._make_partitions(batch.readings)
-            return await self._commit(batch, evaluated, now)
+            return await self._commit(batch, evaluated, now, learnt, replayed)
 
-    async def _commit(self, batch: Batch, evaluated: Evaluated, now: datetime) -> Written:
+    async def _commit(
+        self, batch: Batch, evaluated: Evaluated, now: datetime, learnt: Sequence[Learnt], replayed: Waiting | None
+    ) -> Written:
         ledger = Ledger()
+        of_kind = {each.kind.name: each for each in learnt}
         async with self.conn.transaction():
             conflicts: list[Quarantined] = []
             for readings in batch.readings:
@@ -83,9 +100,15 @@ class Writer:
                 _count(ledger, readings, outcome.stored, "stored")
                 _count(ledger, readings, outcome.duplicate, "duplicate")
                 conflicts += (_conflict(readings, row) for row in outcome.conflict)
-                await self._write_latest(readings, outcome.stored)
+                await self._write_latest(readings, outcome.stored, of_kind.get(readings.kind.name))
                 await self._mark(readings, outcome.stored)
-            await write_quarantine(self.conn, [*batch.quarantined, *conflicts], self.quarantine_cap, ledger)
+            refused = [*batch.quarantined, *conflicts]
+            again = same_again(replayed, refused) if replayed else None
+            origin = replayed.id if replayed else None
+            refused = [each for each in refused if each is not again]
+            await write_quarantine(self.conn, refused, self.quarantine_cap, ledger, origin)
+            if replayed:
+                await close(self.conn, replayed, ledger, again, now)
             await write_ledger(self.conn, ledger)
             await write_states(self.conn, evaluated.states)
             transitions = await write_transitions(self.conn, evaluated.transitions, now)
@@ -105,23 +128,24 @@ class Writer:
                 await flavour.make_partition(self.conn, name, week)
                 self.weeks.add((name, week))
 
-    async def _write_latest(self, readings: Readings, stored: Sequence[int]) -> None:
+    async def _write_latest(self, readings: Readings, stored: Sequence[int], learnt: Learnt | None) -> None:
         rows = _newest(readings, np.asarray(stored, dtype=np.intp))
         if not rows:
             return
         numbers = {name: column[rows].tolist() for name, column in readings.numbers.items()}
-        columns: list[list[Any]] = [
-            [readings.device_id[row] for row in rows],
-            [readings.kind.name] * len(rows),
-            [readings.ts(row) for row in rows],
-            [readings.received_at(row) for row in rows],
-            [readings.seq[row] for row in rows],
-            [readings.boot[row] for row in rows],
-            readings.qc[rows].tolist(),
-            readings.reason[rows].tolist(),
-            [_values(numbers, at, readings.fw[row]) for at, row in enumerate(rows)],
+        values = [
+            readings.kind.name,
+            array(texts([readings.device_id[row] for row in rows]), "text"),
+            array(times(readings.ts_us[rows]), "timestamptz"),
+            array(times(readings.received_us[rows]), "timestamptz"),
+            array(optional_integers([readings.seq[row] for row in rows]), "int8"),
+            array(texts([readings.boot[row] for row in rows]), "text"),
+            array(integers(readings.qc[rows], 2), "int2"),
+            array(integers(readings.reason[rows], 4), "int4"),
+            array(texts([_values(numbers, at, readings.fw[row]) for at, row in enumerate(rows)]), "text"),
+            array(_remembered(learnt, readings.device[rows]), "bytea"),
         ]
-        await self.conn.execute(LATEST, columns)
+        await self.conn.execute(LATEST, values)
 
     async def _mark(self, readings: Readings, stored: Sequence[int]) -> None:
         """Remember which buckets changed: whole ones for live data, a device's own for late data."""
@@ -165,8 +189,17 @@ def _count(ledger: Ledger, readings: Readings, rows: Sequence[int], outcome: Out
 
 def _values(numbers: dict[str, list[float]], at: int, fw: str | None) -> str:
     """The values of one reading as `latest` keeps them; NaN is null."""
-    values = {name: None if value != value else value for name, value in ((n, c[at]) for n, c in numbers.items())}
-    return json.dumps(values | {"fw": fw}, ensure_ascii=False, allow_nan=False)
+    values: dict[str, float | str | None] = {name: column[at] for name, column in numbers.items()}
+    values["fw"] = fw
+    return to_json(values, inf_nan_mode="null").decode()
+
+
+def _remembered(learnt: Learnt | None, device: npt.NDArray[np.int64]) -> Column:
+    """What the checks remember of these devices, as bytes; NULL of a kind without any."""
+    if learnt is None:
+        return Column(np.empty((len(device), 0), dtype=np.uint8), np.full(len(device), -1, dtype=np.int32))
+    cells = learnt.stored(device)
+    return Column(cells, np.full(len(device), cells.shape[1], dtype=np.int32))
 
 
 def _conflict(readings: Readings, row: int) -> Quarantined:
@@ -175,7 +208,7 @@ def _conflict(readings: Readings, row: int) -> Quarantined:
         reason="conflict",
         device_id=readings.device_id[row],
         topic=readings.packet[row].topic,
-        payload=encode(readings.item[row]),
+        payload=readings.payload(row),
         detail="another reading with the same ts and other values is stored",
         received_at=readings.received_at(row),
         hour_of=readings.ts(row),

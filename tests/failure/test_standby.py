@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
 from tests.ingest.listening import Publisher
-from tests.servers import Nats
+from tests.servers import Nats, free_port
 from tests.stack import until
 
 pytestmark = pytest.mark.slow
@@ -38,16 +39,16 @@ class Pair:
             **os.environ, "SIAGA_DATABASE_URL": database_url, "SIAGA_MQTT_URL": mqtt_url,
             "SIAGA_INGEST_CLIENT_ID": "ingest-standby", "SIAGA_INGEST_REGIONS": "12.10",
         }  # fmt: skip
-        self.database_url, self.logs = database_url, logs
+        self.database_url, self.logs, self.metrics_port = database_url, logs, free_port()
         self.active = self._start("active")
         self.holder = until(self.holding, "the first holds the lock")
-        self.standby = self._start("standby")
+        self.standby = self._start("standby", SIAGA_INGEST_METRICS_PORT=str(self.metrics_port))
         until(lambda: "start.waiting" in self.said("standby"), "the second says that it waits")
 
-    def _start(self, name: str) -> subprocess.Popen[bytes]:
+    def _start(self, name: str, **more: str) -> subprocess.Popen[bytes]:
         with (self.logs / name).open("wb") as log:
             command = [sys.executable, "-m", "siaga", "ingest"]
-            return subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=log, stderr=log)
+            return subprocess.Popen(command, cwd=ROOT, env={**self.env, **more}, stdout=log, stderr=log)
 
     def said(self, name: str) -> str:
         return (self.logs / name).read_text()
@@ -97,5 +98,12 @@ def test_the_standby_takes_over_and_nothing_is_lost_or_doubled(pair: Pair, nats:
         print(f"the standby listened {time.monotonic() - killed:.1f} s after the kill")
         until(lambda: lamp.acknowledged.issuperset(texts), "the broker has all")
         until(lambda: stored() == MESSAGES, "every reading is stored once")
+        # What the metrics say of the standby's own share.
+        found = httpx.get(f"http://127.0.0.1:{pair.metrics_port}/metrics").text
+        lines = dict(line.rsplit(" ", 1) for line in found.splitlines() if not line.startswith("#"))
+        assert float(lines['siaga_ingest_readings_total{outcome="stored"}']) > 0
+        assert float(lines["siaga_ingest_devices"]) == 1
+        assert float(lines["siaga_ingest_commit_seconds_count"]) == float(lines["siaga_ingest_batch_packets_count"]) > 0
+        assert float(lines['siaga_ingest_quarantined_total{reason="malformed"}']) == 0
         ledger = conn.execute("SELECT sum(stored), sum(quarantined), sum(conflict) FROM ledger").fetchone()
         assert ledger == (MESSAGES, 0, 0)

@@ -27,6 +27,8 @@ class ByHand:
     def __init__(self) -> None:
         self.acknowledged: list[Packet] = []
         self.subscribed_since: datetime | None = None
+        self.is_let_go = False
+        self.let_go_times = 0
         self._queue: asyncio.Queue[list[Packet]] = asyncio.Queue()
 
     def give(self, packets: list[Packet]) -> None:
@@ -40,6 +42,13 @@ class ByHand:
 
     def acknowledge(self, done: list[Packet]) -> None:
         self.acknowledged += done
+
+    def let_go(self) -> None:
+        self.is_let_go = True
+        self.let_go_times += 1
+
+    def take_up(self) -> None:
+        self.is_let_go = False
 
     def __getattr__(self, name: str) -> Any:  # whatever else a session can do has nothing to do here
         return lambda *_: None
@@ -62,6 +71,8 @@ async def session(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
         )
     monkeypatch.setenv("SIAGA_DATABASE_URL", database_url)
     monkeypatch.setenv("SIAGA_BATCH_WAIT_MS", "0")
+    monkeypatch.setenv("SIAGA_INGEST_LET_GO_S", "5")
+    monkeypatch.setenv("SIAGA_DATABASE_RETRY_MAX_S", "1")
     settings, stop, session = Settings(), asyncio.Event(), ByHand()
     loop = Loop(settings, session, await take_up(settings), stop)  # type: ignore[arg-type]
     task = asyncio.create_task(loop.run())
@@ -123,3 +134,22 @@ async def test_a_device_registered_a_moment_ago_is_known(session: ByHand, databa
     await committed(session, [packet(9, 1)])
     assert rows(database_url, "SELECT device_id FROM reading_streetlight") == [("lamp-9",)]
     assert rows(database_url, "SELECT count(*) FROM quarantine") == [(0,)]
+
+
+async def test_a_long_outage_lets_the_broker_go(
+    session: ByHand, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Every try fails with what is not of the data until the schema is whole again.
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute("ALTER TABLE ledger RENAME TO ledger_away")
+        session.give([packet(0, 1)])
+        async with asyncio.timeout(DEADLINE_S):
+            while not session.is_let_go:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert session.acknowledged == []
+        conn.execute("ALTER TABLE ledger_away RENAME TO ledger")
+    async with asyncio.timeout(DEADLINE_S):
+        while not session.acknowledged:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert (session.is_let_go, session.let_go_times) == (False, 1)
+    assert rows(database_url, "SELECT power_w FROM reading_streetlight") == [(1,)]
