@@ -1,6 +1,6 @@
 """A steady load on the whole of `siaga up`: memory and CPU of every part, minute by minute.
 
-`python -m bench.soak --minutes 10 --devices 1000 --rate 500` prints a line a minute and, at the end, whether what was
+`python -m bench soak --minutes 10 --devices 1000 --rate 500` prints a line a minute and, at the end, whether what was
 published is what is stored, and how memory of the last third compares with that of the second (1.00 is steady; the
 first third fills caches).
 """
@@ -23,12 +23,13 @@ EVERY_S = 10.0
 STORED = "SELECT coalesce(sum(stored), 0)::bigint, coalesce(sum(received - stored), 0)::bigint FROM ledger"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--devices", type=int, default=1_000)
     parser.add_argument("--rate", type=float, default=500.0, help="messages a second")
-    asked = parser.parse_args()
+
+
+def run(asked: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="siaga-soak-") as folder:
         stack = Stack(Path(folder) / "data", "--no-simulator")
         stack.start()
@@ -36,6 +37,7 @@ def main() -> None:
             _soak(stack, asked)
         finally:
             stack.stop()
+    return 0
 
 
 def _soak(stack: Stack, asked: argparse.Namespace) -> None:
@@ -95,7 +97,3 @@ def _tell_memory(samples: list[float]) -> None:
         print(f"{samples[0]:6.0f} MB at first, {end:6.0f} MB at last, last third / second {end / middle:.3f}")
     else:
         print(f"{samples[-1] if samples else float('nan'):6.0f} MB")
-
-
-if __name__ == "__main__":
-    main()
