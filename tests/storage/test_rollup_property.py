@@ -83,4 +83,4 @@ async def _empty(world: World) -> None:
     tables = ["latest", "ledger", "quarantine", "rollup_mark"]
     for kind in KINDS.values():
         tables += [reading_table(kind), *(rollup_table(kind, size) for size in BUCKETS)]
-    await world.conn.execute(f"TRUNCATE {', '.join(tables)}".encode())
+    await world.conn.execute(f"TRUNCATE {', '.join(tables)} CASCADE".encode())
