@@ -1,6 +1,6 @@
 """Debian roots for servers that are not to be had from PyPI, made once and kept in the user's cache.
 
-python -m tests.debian          (as root, with debootstrap installed; about a minute)
+python -m tests.debian [SUITE …]          (as root, with debootstrap installed; about a minute each)
 """
 
 from __future__ import annotations
@@ -9,34 +9,55 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-SUITE = "trixie"
-PACKAGES = ("postgresql-17", "postgresql-17-timescaledb")
+# What each root is for. Versions are those the suite has on the day it is made.
+PACKAGES = {
+    "trixie": ("postgresql-17", "postgresql-17-timescaledb"),
+    "forky": ("mosquitto",),  # 2.1, with its persistence plugin
+}
+# debootstrap of an older Debian does not know the names of newer suites; all of them are made as sid is.
+SCRIPT = "/usr/share/debootstrap/scripts/sid"
 CURE = "run `python -m tests.debian` as root, with debootstrap installed"
 
 
-def root() -> Path:
+def root(suite: str) -> Path:
     """Where the root is, made or not."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache, "siaga", SUITE)
+    return Path(cache, "siaga", suite)
 
 
-def make() -> None:
+def inside(suite: str, user: str, death_signal: str) -> tuple[str, ...]:
+    """The beginning of a command line that runs in the root as that user of it, without any mount."""
+    # The death signal last: changing the user clears it.
+    become = (f"--reuid={user}", f"--regid={user}", "--clear-groups", f"--pdeathsig={death_signal}")
+    return (shutil.which("chroot") or "chroot", str(root(suite)), "/usr/bin/setpriv", *become)
+
+
+def make(suite: str) -> None:
     """Make the root from the mirror this machine takes its own packages from."""
-    target = root()
+    target = root(suite)
     if target.exists():
         return
-    ask = ("apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages")
-    sites = subprocess.run(ask, check=True, capture_output=True, text=True).stdout.split()
-    mirror = next(site for site in sites if "security" not in site)
-    new = target.with_name(f"{SUITE}.new")
+    new = target.with_name(f"{suite}.new")
     shutil.rmtree(new, ignore_errors=True)
     new.parent.mkdir(parents=True, exist_ok=True)
-    line = ("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(new), mirror)
-    subprocess.run(line, check=True)
+    include = f"--include={','.join(PACKAGES[suite])}"
+    subprocess.run(("debootstrap", "--variant=minbase", include, suite, str(new), _mirror(), SCRIPT), check=True)
     new.rename(target)
 
 
+def _mirror() -> str:
+    ask = ("apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages")
+    sites = subprocess.run(ask, check=True, capture_output=True, text=True).stdout.split()
+    return next(site for site in sites if "security" not in site)
+
+
+def main(suites: Sequence[str]) -> None:
+    for suite in suites or PACKAGES:
+        make(suite)
+
+
 if __name__ == "__main__":
-    sys.exit(make())
+    main(sys.argv[1:])

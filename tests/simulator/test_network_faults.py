@@ -199,7 +199,7 @@ class TestMalformed:
         run = field_with(fault("malformed", chance=0.02))
         for packet in run.packets:
             if not packet.reason:
-                assert decode(KINDS[run.plan.fleet[packet.device].kind], packet.payload).bad == []
+                assert decode(KINDS[run.plan.fleet[packet.device].kind], packet.payload).bad == ()
 
 
 class TestOversized:
@@ -210,7 +210,7 @@ class TestOversized:
         for packet in large:
             assert packet.reason == "too_large"
             assert Limits().payload_max_bytes < 300_000 <= len(packet.payload) < 1_000_000
-            assert decode(KINDS[run.plan.fleet[packet.device].kind], packet.payload).bad == [], (
+            assert decode(KINDS[run.plan.fleet[packet.device].kind], packet.payload).bad == (), (
                 "but for its size, sound"
             )
 
