@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import pytest
 
 from storage.migrate import migrate
-from tests.servers import Mosquitto, Nats, Postgres
+from tests.servers import Mosquitto, Nats, Postgres, mosquitto21
 
 TEMPLATE = "siaga_bench"
 
@@ -36,6 +36,7 @@ class Kept(NamedTuple):
 
 BROKERS = {
     "nats": Kept("NATS, file store", Nats),
+    "mosquitto21": Kept("Mosquitto 2.1, durable", mosquitto21),
     "mosquitto20": Kept("Mosquitto 2.0", Mosquitto),
 }
 
