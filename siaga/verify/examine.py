@@ -50,7 +50,7 @@ def examine(
     for of in told:
         pending = waiting.pending(conn, of)
         kinds.append(checked := check(conn, of, window, zone, not pending, over_cap))
-        of_alerts.append(raised := _alerts(conn, truth, of, run, late_s, checked.excused.keys() | of.unsure.keys()))
+        of_alerts.append(raised := _alerts(conn, truth, of, run, late_s, checked.shaken | of.unsure.keys()))
         findings += [*checked.findings, *_waiting(of, pending), *raised.findings]
         if api is not None:
             api.compare_latest(of.kind, of.devices, audit.newest(conn, of.kind, of.devices))
@@ -122,4 +122,4 @@ def _notes(truth: Truth, again: int, excused: int, doubtful: int) -> Iterator[st
     for why, number in sorted(Counter(truth.unsure.values()).items()):
         yield f"messages that may be lost, {why}: {number:,}"
     if doubtful:
-        yield f"alerts that differ on devices whose messages may be lost: {doubtful:,}"
+        yield f"alerts that differ on devices whose messages may be lost or arrived out of order: {doubtful:,}"

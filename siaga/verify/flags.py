@@ -1,7 +1,7 @@
 """Flags that may differ from the truth: where readings did not arrive as they were sent. Pure.
 
-Checks over time follow the order of arrival. A broker or a server that was killed may bring older readings after newer
-ones, or lose some; what the checks find then is another thing than what they find in order.
+Checks over time follow the order of arrival, as alerts do. A broker or a server that was killed may bring older
+readings after newer ones, or lose some; what the checks find then is another thing than what they find in order.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ def differing(told: Rows, stored: Rows, mine: Ints, theirs: Ints) -> Bools:
     return np.asarray(_apart(told, stored, mine, theirs) != 0, dtype=np.bool_)
 
 
-def excused(
-    devices: Sequence[str], told: Rows, stored: Rows, mine: Ints, theirs: Ints, unsure: Container[str]
-) -> Bools:
-    """Pairs whose reasons differ in those of checks over time only, on devices whose readings the broker may have lost
-    (unsure) or that arrived out of their order of sending."""
+def excused(told: Rows, stored: Rows, mine: Ints, theirs: Ints, shaken: Bools) -> Bools:
+    """Pairs whose reasons differ in those of checks over time only, on shaken devices."""
     apart = _apart(told, stored, mine, theirs)
     over_time = np.asarray((apart != 0) & (apart & ~int(OVER_TIME) == 0), dtype=np.bool_)
-    if not over_time.any():
-        return over_time
-    shaken = _out_of_order(len(devices), told, stored, mine, theirs)
-    shaken |= np.array([device_id in unsure for device_id in devices], dtype=np.bool_)
     return np.asarray(over_time & shaken[told.device[mine]], dtype=np.bool_)
+
+
+def shaken(devices: Sequence[str], told: Rows, stored: Rows, mine: Ints, theirs: Ints, unsure: Container[str]) -> Bools:
+    """Devices whose readings the broker may have lost (unsure) or that arrived out of their order of sending."""
+    found = _out_of_order(len(devices), told, stored, mine, theirs)
+    found |= np.array([device_id in unsure for device_id in devices], dtype=np.bool_)
+    return found
 
 
 def _apart(told: Rows, stored: Rows, mine: Ints, theirs: Ints) -> Ints:

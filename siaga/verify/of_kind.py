@@ -36,7 +36,8 @@ class Span(NamedTuple):
 @dataclass
 class Checked:
     """Sums over the devices. buckets: rollup rows compared, by size; hours: how many readings each device
-    has in each hour (µs) that touches the window; excused: readings whose flags may differ, by device."""
+    has in each hour (µs) that touches the window; excused: readings whose flags may differ, by device; shaken:
+    devices whose alerts may, too."""
 
     findings: list[Finding] = field(default_factory=list)
     stored: int = 0
@@ -48,6 +49,7 @@ class Checked:
     buckets: Counter[str] = field(default_factory=Counter)
     hours: dict[str, Counter[int]] = field(default_factory=dict)
     excused: Counter[str] = field(default_factory=Counter)
+    shaken: set[str] = field(default_factory=set)
 
 
 def check(
@@ -70,6 +72,7 @@ def check(
         done.conflict += counted.conflict
         done.extra += compared.extra
         done.excused += compared.excused
+        done.shaken |= compared.shaken
         done.again += counted.again
         done.hours |= _hours(devices, rows, window)
         if not rolled_up:

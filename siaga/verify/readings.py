@@ -24,7 +24,8 @@ COMPUTED_TOLERANCE = 1e-9
 class Compared(NamedTuple):
     """found and missing count stored readings of the truth, surely sent or not; foreign: rows that it does not know.
 
-    Of those, extra are the ones that it should. excused: by device, readings whose flags may differ.
+    Of those, extra are the ones that it should. excused: by device, readings whose flags may differ. shaken: devices of
+    which something may be lost, or did not arrive in the order in which it was sent.
     """
 
     findings: list[Finding]
@@ -34,6 +35,7 @@ class Compared(NamedTuple):
     extra: int
     foreign: Ints
     excused: Counter[str]
+    shaken: frozenset[str]
 
 
 def compare(
@@ -58,7 +60,8 @@ def compare(
     mine, theirs = told[pairs.left], pairs.right
     certain = sent.sure[mine] | _alone(sent)[mine]
     mine, theirs = mine[certain], theirs[certain]
-    excused = flags.excused(devices, sent.rows, stored, mine, theirs, unsure)
+    shaken = flags.shaken(devices, sent.rows, stored, mine, theirs, unsure)
+    excused = flags.excused(sent.rows, stored, mine, theirs, shaken)
     findings += _different(kind, table, devices, sent.rows, stored, mine, theirs, excused)
     named = {keys[row] for row in np.flatnonzero(sent.outcome != STORED)}
     extra = [
@@ -70,7 +73,10 @@ def compare(
     )
     found_unsure = int(np.count_nonzero(~sent.sure[told[pairs.left]]))
     flagged = Counter(devices[device] for device in sent.rows.device[mine[excused]].tolist())
-    return Compared(findings, len(pairs.left), found_unsure, len(missing), len(extra), pairs.only_right, flagged)
+    return Compared(
+        findings, len(pairs.left), found_unsure, len(missing), len(extra), pairs.only_right, flagged,
+        frozenset(devices[device] for device in np.flatnonzero(shaken).tolist()),
+    )  # fmt: skip
 
 
 def computed(kind: Kind) -> frozenset[str]:

@@ -18,6 +18,12 @@ Flags = list[tuple[int, int]]
 
 
 def compared(truth: Flags, stored: Flags, arrived: list[int], unsure: frozenset[str] = frozenset()):
+    """Differences, and how many flags are excused."""
+    found = read(truth, stored, arrived, unsure)
+    return [one.detail for one in found.findings], dict(found.excused)
+
+
+def read(truth: Flags, stored: Flags, arrived: list[int], unsure: frozenset[str] = frozenset()) -> readings.Compared:
     """One reading a second of the gauge and of another; stored as told but for the gauge's flags and arrivals."""
 
     def told(flags: Flags) -> list[Told]:
@@ -31,8 +37,7 @@ def compared(truth: Flags, stored: Flags, arrived: list[int], unsure: frozenset[
     rows.whole[RECEIVED] = rows.whole["seq"].copy()
     rows.whole[RECEIVED][rows.device == 0] = arrived
     sent = columns(KIND, DEVICES, surely(told(truth), ()))
-    found = readings.compare(KIND, DEVICES, sent, rows, Window(0, 10_000_000), unsure)
-    return [one.detail for one in found.findings], dict(found.excused)
+    return readings.compare(KIND, DEVICES, sent, rows, Window(0, 10_000_000), unsure)
 
 
 IN_ORDER, OVERTAKEN = [0, 1, 2], [0, 2, 1]
@@ -71,3 +76,9 @@ def test_what_a_reading_says_of_itself_is_never_excused(reason: Reason) -> None:
 def test_the_disorder_of_one_device_excuses_no_other() -> None:
     assert compared(GOOD, GOOD, OVERTAKEN, frozenset({"other"})) == ([], {})
     assert compared(GOOD, [(3, int(SPIKE)), *GOOD[1:]], IN_ORDER, frozenset({"other"}))[1] == {}
+
+
+def test_alerts_may_differ_where_something_was_overtaken_or_may_be_lost_whatever_the_flags() -> None:
+    assert read(GOOD, GOOD, IN_ORDER).shaken == frozenset()
+    assert read(GOOD, GOOD, OVERTAKEN).shaken == {"gauge"}
+    assert read(GOOD, GOOD, IN_ORDER, frozenset({"other"})).shaken == {"other"}
