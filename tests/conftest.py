@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, settings
 
 from siaga.stack.postgres import PostgresError
 from storage.migrate import migrate
-from tests.servers import Mosquitto, Nats, Postgres, Timescale, memory_folder, missing
+from tests.servers import Amqtt, Mosquitto, Nats, Postgres, Timescale, memory_folder, missing
+from tests.servers import mosquitto21 as make_mosquitto21
 
 # Few examples, and nothing that depends on how busy the machine is. A change is checked with the same examples every
 # time; at a desk they are new ones, and what they find becomes a test of its own.
@@ -98,6 +99,23 @@ def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nats]:
 @pytest.fixture(scope="session")
 def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
     server = Mosquitto(tmp_path_factory.mktemp("mosquitto") / "store")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def mosquitto21(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """Mosquitto 2.1 with durable persistence."""
+    server = make_mosquitto21(tmp_path_factory.mktemp("mosquitto21") / "store")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def amqtt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Amqtt]:
+    server = Amqtt(tmp_path_factory.mktemp("amqtt") / "store")
     server.start()
     yield server
     server.stop()

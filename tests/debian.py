@@ -15,7 +15,7 @@ from pathlib import Path
 # What each root is for. Versions are those the suite has on the day it is made.
 PACKAGES = {
     "trixie": ("postgresql-17", "postgresql-17-timescaledb"),
-    "forky": ("mosquitto",),  # 2.1, with its persistence plugin
+    "forky": ("mosquitto",),  # 2.1, with its plugins
 }
 # debootstrap of an older Debian does not know the names of newer suites; all of them are made as sid is.
 SCRIPT = "/usr/share/debootstrap/scripts/sid"
@@ -33,6 +33,17 @@ def inside(suite: str, user: str, death_signal: str) -> tuple[str, ...]:
     # The death signal last: changing the user clears it.
     become = (f"--reuid={user}", f"--regid={user}", "--clear-groups", f"--pdeathsig={death_signal}")
     return (shutil.which("chroot") or "chroot", str(root(suite)), "/usr/bin/setpriv", *become)
+
+
+def program(suite: str, path: str) -> tuple[str, ...] | None:
+    """The beginning of a command line that runs a program of the root where it lies, by the root's own loader and
+    libraries; None where it is not there."""
+    top = root(suite)
+    loader = next(top.glob("lib*/ld-linux-*"), None)
+    if loader is None or not (top / path).exists():
+        return None
+    libraries = ":".join(str(folder) for folder in top.glob("usr/lib/*-linux-gnu"))
+    return (str(loader), "--library-path", libraries, str(top / path))
 
 
 def make(suite: str) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 import pytest
@@ -113,6 +116,11 @@ class Postgres(Server):
         self.stop_signal = signal.SIGINT
         self.before_start = part.before_start or self.before_start
 
+    def kill(self) -> None:
+        """Its back-ends are gone afterwards, too: they hold the shared memory that the next start asks for."""
+        super().kill()
+        processes.end_all(lambda: processes.leftovers(self.folder), START_S, after_poll=lambda: None)
+
     def url(self, database: str = "postgres") -> str:
         return postgres.url(self.port, PASSWORD, database)
 
@@ -136,7 +144,7 @@ class Timescale(Server):
     BIN = "/usr/lib/postgresql/17/bin"
 
     def __init__(self) -> None:
-        self.root = debian.root()
+        self.root = debian.root("trixie")
         wanted = os.environ.get("SIAGA_TEST_TIMESCALE") == "1"
         if os.geteuid() != 0 or not (self.root / self.BIN[1:]).is_dir():
             text = f"no TimescaleDB here: {debian.CURE}"
@@ -144,9 +152,7 @@ class Timescale(Server):
         self.home = Path(tempfile.mkdtemp(prefix="siaga-", dir=self.root / "tmp"))
         self.home.chmod(0o777)  # the server's user makes its folder in it
         data = Path("/", self.home.relative_to(self.root), "data")
-        # The death signal last: changing the user clears it.
-        user = ("--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=INT")
-        inside = (shutil.which("chroot") or "chroot", str(self.root), "/usr/bin/setpriv", *user)
+        inside = debian.inside("trixie", "postgres", "INT")
         self._make(inside, data)
         self.port = free_port()
         settings = {
@@ -219,31 +225,75 @@ class Nats(Server):
 
 
 class Mosquitto(Server):
-    """Mosquitto with deploy/mosquitto/mosquitto.conf; only paths and port are put in."""
+    """Mosquitto with a file of deploy/mosquitto; only paths and port are put in.
 
-    def __init__(self, folder: Path) -> None:
-        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    Version 2.0 is the machine's own. 2.1 is that of the Debian root which tests/debian.py makes, run by the root's own
+    loader: no chroot, so any user may run it.
+    """
+
+    def __init__(self, folder: Path, version: Literal["2.0", "2.1"] = "2.0", config: str = "mosquitto.conf") -> None:
+        program = _own_mosquitto() if version == "2.0" else debian.program("forky", "usr/sbin/mosquitto")
         if program is None:
-            missing("mosquitto", "apt-get install mosquitto")
+            missing(f"Mosquitto {version}", "apt-get install mosquitto" if version == "2.0" else debian.CURE)
             raise AssertionError("unreachable")
         folder.mkdir(parents=True)
         passwords = folder / "passwd"
         tool = shutil.which("mosquitto_passwd") or "mosquitto_passwd"
         subprocess.run([tool, "-b", "-c", passwords, broker.USER, PASSWORD], check=True, capture_output=True)
         self.port = free_port()
-        written = (DEPLOY / "mosquitto" / "mosquitto.conf").read_text(encoding="utf-8")
+        written = (DEPLOY / "mosquitto" / config).read_text(encoding="utf-8")
+        plugins = next(debian.root("forky").glob("usr/lib/*/mosquitto"), Path("/usr/lib/x86_64-linux-gnu/mosquitto"))
         for line, own in (
             ("listener 1883 127.0.0.1", f"listener {self.port} {LOOPBACK}"),
             ("password_file /etc/mosquitto/siaga.passwd", f"password_file {passwords}"),
             ("persistence_location /var/lib/mosquitto/", f"persistence_location {folder}/"),
         ):
-            assert line in written, f"deploy/mosquitto/mosquitto.conf has no line {line!r}"
+            assert line in written, f"deploy/mosquitto/{config} has no line {line!r}"
             written = written.replace(line, own)
+        written = written.replace("global_plugin /usr/lib/x86_64-linux-gnu/mosquitto", f"global_plugin {plugins}")
         # As root it would become the user `mosquitto`, who may not write here.
-        config = folder / "mosquitto.conf"
-        config.write_text(written + ("\nuser root\n" if os.geteuid() == 0 else ""), encoding="utf-8")
+        file = folder / "mosquitto.conf"
+        file.write_text(written + ("\nuser root\n" if os.geteuid() == 0 else ""), encoding="utf-8")
         super().__init__(
-            (program, "-c", str(config)),
+            (*program, "-c", str(file)),
+            os.environ,
+            folder,
+            lambda: broker.accepts(LOOPBACK, self.port, broker.USER, PASSWORD),
+        )
+
+    @property
+    def url(self) -> str:
+        return broker.url(self.port, PASSWORD)
+
+
+def mosquitto21(folder: Path) -> Mosquitto:
+    """Mosquitto 2.1 as durable as it can be: with the SQLite plugin, written at once."""
+    return Mosquitto(folder, "2.1", "mosquitto-2.1.conf")
+
+
+def _own_mosquitto() -> tuple[str, ...] | None:
+    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    return (program,) if program else None
+
+
+class Amqtt(Server):
+    """aMQTT, a broker in Python that shares no code with the others; it keeps sessions in memory only."""
+
+    def __init__(self, folder: Path) -> None:
+        program = Path(sys.executable).with_name("amqtt")
+        if not program.exists():
+            missing("amqtt", "pip install amqtt")
+        folder.mkdir(parents=True)
+        self.port = free_port()
+        # JSON is YAML. It takes any user and password; the session of an anonymous client it would not keep.
+        config = {
+            "listeners": {"default": {"type": "tcp", "bind": f"{LOOPBACK}:{self.port}"}},
+            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": False}},
+        }
+        file = folder / "amqtt.yaml"
+        file.write_text(json.dumps(config), encoding="utf-8")
+        super().__init__(
+            (str(program), "-c", str(file)),
             os.environ,
             folder,
             lambda: broker.accepts(LOOPBACK, self.port, broker.USER, PASSWORD),
