@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 NPM := $(if $(shell command -v npm 2>/dev/null),,npm)
 comma := ,
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Tests wait for servers more than they compute: a third at work on two cores costs little and waits in parallel.
+WORKERS ?= 3
 INPUTS := pyproject.toml constraints.txt api/dashboard/package.json api/dashboard/package-lock.json
 
 .PHONY: help setup run test check bench clean
@@ -26,7 +28,7 @@ run: $(VENV)/.user
 	@$(BIN)/siaga up $(ARGS)
 
 test: $(VENV)/.developer
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.developer
 	@$(BIN)/ruff check .
