@@ -28,7 +28,9 @@ def texts(number: int, name: str = "reading") -> list[str]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reconnects without long pauses."""
+    """Reconnects without long pauses; a connection that says nothing is soon found dead."""
+    monkeypatch.setattr(mqtt_link, "KEEPALIVE_S", 3)
+    monkeypatch.setattr(mqtt_link, "CHECK_S", 0.1)
     monkeypatch.setattr(mqtt, "RECONNECT_FIRST_S", 0.05)
     monkeypatch.setattr(mqtt, "RECONNECT_MAX_S", 0.2)
 
