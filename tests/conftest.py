@@ -31,8 +31,8 @@ TEMPLATE = "siaga_template"
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests first: `make test` deals whole files to its workers, and a slow one dealt last is waited for
-    alone. Within both halves the order is what it was."""
+    """Files with slow tests first: `make test` deals whole files to its workers, which would all wait for a slow one
+    dealt last. Within both halves the order is what it was."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 
