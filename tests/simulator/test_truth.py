@@ -119,7 +119,9 @@ class TestRefused:
         with pytest.raises(TruthError, match=r"readings_traffic\.csv\.gz: written by another version"):
             list(truth.rows("traffic"))
 
-    @pytest.mark.parametrize("spoilt", [b"", b"no gzip", gzip.compress(b"message,device_id\n")[:-9]])
+    @pytest.mark.parametrize(
+        "spoilt", [b"", b"no gzip", gzip.compress(b"message,device_id\n")[:-9]], ids=["nothing", "no gzip", "half"]
+    )
     def test_readings_that_are_cut_off(self, tmp_path: Path, spoilt: bytes) -> None:
         truth = written(tmp_path, [("traffic", told("traffic"))])
         (tmp_path / "readings_traffic.csv.gz").write_bytes(spoilt)
