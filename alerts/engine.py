@@ -6,7 +6,7 @@ in Python. Nothing changes until `apply`: a failed commit is simply evaluated ag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
@@ -24,6 +24,7 @@ What = Literal["raised", "worsened", "eased", "cleared", "went_live"]
 NEVER = np.iinfo(np.int64).min
 
 Rows = npt.NDArray[np.intp]
+Microseconds = npt.NDArray[np.int64]
 NOBODY: Rows = np.empty(0, dtype=np.intp)
 
 
@@ -46,13 +47,20 @@ class Transition(NamedTuple):
     peak_severity: int | None = None
 
 
+class Times(NamedTuple):
+    """Of readings that were evaluated, in columns: the device's number, when it was and, of live ones, the arrival."""
+
+    device: Rows
+    ts_us: Microseconds
+    received_us: Microseconds  # NEVER where it came late
+
+
 class Evaluated(NamedTuple):
     """What a batch would change; hand it to `Engine.apply` once it is committed."""
 
     transitions: list[Transition]
     states: dict[Key, State | None]  # None: at rest, forget it
-    newest_us: Mapping[int, int]  # device number → newest event time evaluated
-    heard_us: Mapping[int, int]  # device number → arrival of its newest live reading
+    times: list[Times]
 
 
 @dataclass
@@ -61,8 +69,8 @@ class Engine:
 
     rules: tuple[Rule, ...]
     states: dict[Key, State] = field(default_factory=dict)
-    newest_us: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    heard_us: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    newest_us: Microseconds = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    heard_us: Microseconds = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def fit(self, fleet: Fleet) -> None:
         """Make room for devices that joined the fleet."""
@@ -79,21 +87,20 @@ class Engine:
                 self.states.pop(key, None)
             else:
                 self.states[key] = state
-        for device, at in evaluated.newest_us.items():
-            self.newest_us[device] = at
-        for device, at in evaluated.heard_us.items():
-            self.heard_us[device] = max(at, self.heard_us[device])
+        for device, ts_us, received_us in evaluated.times:
+            np.maximum.at(self.newest_us, device, ts_us)
+            np.maximum.at(self.heard_us, device, received_us)
 
 
 def evaluate(engine: Engine, fleet: Fleet, batch: Iterable[Readings]) -> Evaluated:
     """Evaluate a batch. Readings that are not newer than the device's newest evaluated one decide nothing."""
-    evaluated = Evaluated([], {}, {}, {})
+    evaluated = Evaluated([], {}, [])
     busy = _busy(engine, fleet)
     for readings in batch:
         order = _order(engine, readings)
         for rule in rules_of(engine.rules, readings.kind.name):
             _run(engine, rule, fleet, readings, order, busy.get(rule.id, NOBODY), evaluated)
-        _remember(readings, order, evaluated)
+        evaluated.times.append(_times(readings, order))
     return evaluated
 
 
@@ -188,14 +195,9 @@ def _severity(rule: Rule, rung: int) -> int | None:
     return rule.level[rung - 1].severity if rung else None
 
 
-def _remember(readings: Readings, order: npt.NDArray[np.intp], evaluated: Evaluated) -> None:
-    devices = readings.device[order]
-    newest: dict[int, int] = dict(zip(devices.tolist(), readings.ts_us[order].tolist(), strict=True))
-    evaluated.newest_us.update(newest)  # type: ignore[attr-defined]
-    live = order[~readings.late[order]]
-    for device, arrived in zip(readings.device[live].tolist(), readings.received_us[live].tolist(), strict=True):
-        if arrived > evaluated.heard_us.get(device, NEVER):
-            evaluated.heard_us[device] = arrived  # type: ignore[index]
+def _times(readings: Readings, order: Rows) -> Times:
+    arrived = np.where(readings.late[order], NEVER, readings.received_us[order])
+    return Times(readings.device[order], readings.ts_us[order], arrived)
 
 
 def restored(rules: tuple[Rule, ...], stored: Iterable[tuple[str, str, str, dict[str, Any]]]) -> dict[Key, State]:

@@ -73,7 +73,7 @@ class Readings:
     numbers: dict[str, Floats]  # metrics and diagnostics; NaN where absent
     qc: npt.NDArray[np.int16]
     reason: npt.NDArray[np.int32]
-    item: Sequence[dict[str, Any]]  # as decoded: ts is an aware datetime
+    item: Sequence[dict[str, Any]]  # as decoded: ts is an aware datetime or epoch ms
 
     def __len__(self) -> int:
         return len(self.item)

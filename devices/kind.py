@@ -36,20 +36,25 @@ WireText = Annotated[str, Field(strict=True, max_length=TEXT_MAX, pattern=r"^[^\
 WireSeq = Annotated[int, Field(strict=True, ge=0, le=SEQ_MAX)] | None
 
 
-class WireTime:
-    """`ts`: text must be a full RFC 3339 time. pydantic alone would take "2026" in quotes for 2.026 s after 1970.
+# Epoch milliseconds of the years 1 to 9999, which a datetime can hold.
+MS_MIN, MS_MAX = -62_135_596_800_000, 253_402_300_799_999
 
-    Costs 0.2 µs a reading over a bare AwareDatetime.
+
+class WireTime:
+    """`ts`: text becomes an aware datetime; epoch milliseconds stay a number, a datetime of them costs 1.5 µs.
+
+    Text must be a full RFC 3339 time: pydantic alone would take "2026" in quotes for 2.026 s after 1970.
     """
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         aware = core_schema.datetime_schema(tz_constraint="aware")
         text = core_schema.str_schema(strict=True, pattern=r"^[0-9]{4}-")
-        number = core_schema.union_schema([core_schema.int_schema(strict=True), core_schema.float_schema(strict=True)])
+        whole = core_schema.int_schema(strict=True, ge=MS_MIN, le=MS_MAX)
+        broken = core_schema.float_schema(strict=True, ge=MS_MIN, le=MS_MAX, allow_inf_nan=False)
         return core_schema.custom_error_schema(
             core_schema.union_schema(
-                [core_schema.chain_schema([text, aware]), core_schema.chain_schema([number, aware])],
+                [core_schema.chain_schema([text, aware]), whole, broken],
                 mode="left_to_right",
             ),
             custom_error_type="ts",
@@ -203,6 +208,5 @@ def _wire_type(kind: Kind) -> Any:
     optional = {name: NotRequired[annotation] for name, annotation in fields.items()}
     make: Any = TypedDict
     wire = make(f"{kind.name}_wire", {"ts": WireTime, **optional})
-    # ts: RFC 3339 with offset, or epoch milliseconds.
-    wire.__pydantic_config__ = ConfigDict(extra="allow", val_temporal_unit="milliseconds")
+    wire.__pydantic_config__ = ConfigDict(extra="allow")
     return wire

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from math import ceil
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from devices.batch import Batch, Packet, Quarantined, QuarantineReason, Readings
 from devices.fleet import Fleet
 from devices.kind import Bools, Floats, Kind
 from devices.kinds import KINDS
-from devices.payload import DETAIL_MAX, decode, encode, unknown_fields
+from devices.payload import DETAIL_MAX, decode, decode_one, encode, unknown_fields
 from devices.quality import Quality, Reason
 from devices.topics import NATIVE, parse_topic
 from ingest.decoders.choose import NATIVE_ONLY, Decoders, Sender
@@ -78,7 +79,16 @@ def take_in(packets: Iterable[Packet], fleet: Fleet, limits: Limits, decoders: D
                 senders[packet.topic] = number
         device = devices[number]
         kind = KINDS[device.kind]
+        rows = arrived.get(device.kind)
+        if rows is None:
+            rows = arrived[device.kind] = _Rows()
         if foreign is None:
+            item = decode_one(kind, packet.payload)
+            if item is not None:
+                rows.device.append(number)
+                rows.packet.append(packet)
+                rows.item.append(item)
+                continue
             decoded = decode(kind, packet.payload)
         else:
             decoded = foreign.decoder.decode(kind, packet.payload, packet.received_at)
@@ -88,9 +98,6 @@ def take_in(packets: Iterable[Packet], fleet: Fleet, limits: Limits, decoders: D
             quarantined.append(_refused(packet, "too_large", device.id, text))
             continue
         quarantined += (_refused(packet, "malformed", device.id, bad.why, bad.raw) for bad in decoded.bad)
-        rows = arrived.get(device.kind)
-        if rows is None:
-            rows = arrived[device.kind] = _Rows()
         count = len(decoded.items)
         rows.device += [number] * count
         if decoded.parts:
@@ -168,16 +175,19 @@ def _in_time(
     return rows.only(timely), ts_us[timely], received_us[timely]
 
 
-def _microseconds(times: Sequence[datetime]) -> Times:
-    # timestamp() is exact to the microsecond until the year 2255.
-    return np.rint(np.array([t.timestamp() for t in times]) * 1e6).astype(np.int64)
+def _microseconds(times: Sequence[datetime | float]) -> Times:
+    try:
+        us = np.array(times, dtype=np.float64) * 1e3  # nothing but epoch milliseconds
+    except TypeError:
+        # timestamp() is exact to the microsecond until the year 2255.
+        us = np.array([t.timestamp() * 1e6 if isinstance(t, datetime) else t * 1e3 for t in times], dtype=np.float64)
+    return np.rint(us).astype(np.int64)
 
 
 def _columns(kind: Kind, rows: _Rows, ts_us: Times, received_us: Times, fleet: Fleet, limits: Limits) -> Readings:
     items = rows.item
     device = np.array(rows.device, dtype=np.int64)
-    fields = set().union(*items)
-    numbers = {name: _floats(name, items, name in fields) for name in kind.numbers}
+    numbers = _numbers(kind, items)
     failed = np.zeros(len(items), dtype=np.bool_)
     present = np.zeros(len(items), dtype=np.bool_)
     # A device may send 1e308: what is computed from it is infinite, which JSON cannot say, and fails.
@@ -209,8 +219,18 @@ def _columns(kind: Kind, rows: _Rows, ts_us: Times, received_us: Times, fleet: F
     )
 
 
-def _floats(name: str, items: Sequence[dict[str, Any]], present: bool) -> Floats:
-    if not present:
-        return np.full(len(items), np.nan)
-    # None becomes NaN in the conversion; absent and null are the same to us.
-    return np.array([item.get(name) for item in items], dtype=np.float64)
+def _numbers(kind: Kind, items: Sequence[dict[str, Any]]) -> dict[str, Floats]:
+    """The columns of a kind's metrics and diagnostics. None becomes NaN: absent and null are the same to us."""
+    fields = set().union(*items)
+    told = [name for name in kind.numbers if name in fields]
+    if len(told) > 1:
+        try:
+            # Devices of one kind mostly tell the same: one step in C a reading, 1.2 µs less than one a value.
+            table = np.array(list(map(itemgetter(*told), items)), dtype=np.float64)
+        except KeyError:
+            table = np.array([[item.get(name) for name in told] for item in items], dtype=np.float64)
+        columns = dict(zip(told, table.T.copy(), strict=True))
+    else:
+        columns = {name: np.array([item.get(name) for item in items], dtype=np.float64) for name in told}
+    absent = np.full(len(items), np.nan)
+    return {name: columns.get(name, absent) for name in kind.numbers}

@@ -14,7 +14,7 @@ import numpy as np
 import psycopg
 
 from alerts.engine import evaluate
-from devices.batch import Batch, Packet, Readings
+from devices.batch import Batch, Packet, Readings, utc
 from devices.checks import check
 from devices.fleet import Fleet
 from devices.quality import Reason
@@ -90,5 +90,5 @@ def _shifted(readings: Readings, shift: timedelta, arrived: datetime, limits: Li
         received_us=readings.received_us + shift_us,
         packet=[packet._replace(received_at=arrived) for packet in readings.packet],
         reason=np.where(late, readings.reason | Reason.LATE, readings.reason).astype(np.int32),
-        item=[item | {"ts": item["ts"] + shift} for item in readings.item],
+        item=[item | {"ts": utc(at)} for item, at in zip(readings.item, ts_us.tolist(), strict=True)],
     )

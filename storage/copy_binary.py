@@ -47,6 +47,8 @@ def integers(values: npt.NDArray[Any], size: int) -> Column:
 
 def optional_integers(values: Sequence[int | None]) -> Column:
     """int8; None becomes NULL."""
+    if None not in values:
+        return integers(np.array(values, dtype=np.int64), 8)
     there = np.array([value is not None for value in values], dtype=np.bool_)
     column = integers(np.array([value or 0 for value in values], dtype=np.int64), 8)
     return column._replace(length=np.where(there, 8, -1).astype(np.int32))
@@ -59,11 +61,18 @@ def times(us: npt.NDArray[np.int64]) -> Column:
 
 def texts(values: Sequence[str | None]) -> Column:
     """text without NUL characters; None becomes NULL."""
-    encoded = [b"" if value is None else value.encode() for value in values]
-    array = np.array(encoded, dtype=np.bytes_)
-    length = np.fromiter(map(len, encoded), dtype=np.int32, count=len(encoded))
-    nothing = np.fromiter((value is None for value in values), dtype=np.bool_, count=len(encoded))
-    return Column(_cells(array), np.where(nothing, -1, length).astype(np.int32))
+    absent = values.count(None)
+    if absent == len(values):
+        return Column(np.empty((absent, 0), dtype=np.uint8), np.full(absent, -1, dtype=np.int32))
+    present = [value or "" for value in values] if absent else values
+    try:
+        array = np.array(present, dtype=np.str_).astype(np.bytes_)
+    except UnicodeEncodeError:  # NumPy encodes nothing but ASCII
+        array = np.array([str(value).encode() for value in present], dtype=np.bytes_)
+    length = np.strings.str_len(array).astype(np.int32)
+    if absent:
+        length[[value is None for value in values]] = -1
+    return Column(_cells(array), length)
 
 
 def encode(columns: Sequence[Column]) -> Iterator[bytes]:

@@ -46,6 +46,10 @@ async def write_readings(conn: psycopg.AsyncConnection[Any], readings: Readings)
 
 def _first_of_each(readings: Readings) -> tuple[list[int], list[tuple[int, int]]]:
     """Rows whose (device, ts) is new within the batch, and (row, earlier row) for the others."""
+    order = np.lexsort((readings.ts_us, readings.device))
+    device, ts_us = readings.device[order], readings.ts_us[order]
+    if not ((device[1:] == device[:-1]) & (ts_us[1:] == ts_us[:-1])).any():
+        return list(range(len(readings))), []
     seen: dict[tuple[int, int], int] = {}
     first, repeats = [], []
     for row, key in enumerate(zip(readings.device.tolist(), readings.ts_us.tolist(), strict=True)):

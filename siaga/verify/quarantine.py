@@ -34,7 +34,7 @@ def compare(told: Mapping[str, Mapping[Entry, Sequence[int | None]]], kept: Iter
         else:
             entry = Entry(each.device_id, each.topic, each.reason)
             there[entry] += each.times
-            times[entry] = set(map(micros, each.ts))
+            times[entry] = set(map(_sent_us, each.ts))
     findings: list[Finding] = []
     found = dict.fromkeys(told, 0)
     for kind, entries in told.items():
@@ -54,6 +54,14 @@ def compare(told: Mapping[str, Mapping[Entry, Sequence[int | None]]], kept: Iter
             if entry.reason != "conflict":
                 found[kind] += kept_whole + counted
     return Found(findings, found)
+
+
+def _sent_us(ts: str) -> int:
+    """A `ts` as it was sent, as µs since 1970 UTC: RFC 3339, or epoch milliseconds."""
+    try:
+        return round(float(ts) * 1000)
+    except ValueError:
+        return micros(ts)
 
 
 def agree(kept: Iterable[Kept], totals: Iterable[LedgerTotal]) -> list[Finding]:
