@@ -14,6 +14,8 @@ EVENTS = {
     "lamp_out": Label("{name}: lampu padam", "{name}: lamp out"),
     "unpowered": Label("{name}: tanpa listrik", "{name}: no mains"),
     "congestion": Label("{name}: macet", "{name}: congestion"),
+    "stream_silent": Label("Tidak ada data yang masuk", "No data is coming in"),
+    "broker_full": Label("Broker MQTT hampir penuh", "The MQTT broker is nearly full"),
     "stale": Label("{name} berhenti melapor", "{name} stopped reporting"),
 }
 OTHER = Label("{name}: {rule}", "{name}: {rule}")

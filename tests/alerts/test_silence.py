@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from alerts.rule import parse, rules_of, shipped
-from alerts.silence import silent_after_s
+from alerts.silence import is_stream_silent, pace_in_service_s, silent_after_s
 from tests.alerts.timeline import Timeline, detector, gauge, lamp, only
 
 RULES = shipped()
@@ -162,3 +162,57 @@ def test_a_rule_of_ones_own_says_how_long() -> None:
     river.push("19:00", level_m=1.0)
     assert river.clock("19:01") == []
     assert river.clock("19:01:01") == ["raised severity 3"]
+
+
+class TestStream:
+    """A city of 9 gauges, 2 lamps and a detector that reports every 5 min."""
+
+    @pytest.fixture
+    def city(self) -> Timeline:
+        gauges = [gauge(f"wl-{n}") for n in range(9)]
+        return Timeline(*gauges, lamp("pju-1"), lamp("pju-2"), detector(), rules=RULES)
+
+    def silent(self, city: Timeline, heard: str, now: str, asked_s: float | None = None) -> bool:
+        return is_stream_silent(city.engine, city.fleet, city.at(now), city.at(heard), asked_s)
+
+    def push_all(self, city: Timeline, when: str) -> None:
+        for device in city.fleet.devices:
+            city.push(when, device, **({"count": 1, "period_s": 300} if device.kind == "traffic" else {}))
+
+    def test_it_is_silent_2_min_after_its_quickest_device_was_due(self, city: Timeline) -> None:
+        self.push_all(city, "19:00")
+        assert not self.silent(city, "19:00", "19:07")
+        assert self.silent(city, "19:00", "19:07:01")
+        assert not self.silent(city, "19:07", "19:07:01")  # something came, of whatever kind
+
+    def test_the_quickest_is_out_of_service_once_it_is_silent_alone(self, city: Timeline) -> None:
+        self.push_all(city, "19:00")
+        for when in ("19:10", "19:20", "19:30"):
+            for device in city.fleet.devices[:9]:
+                city.push(when, device)
+        assert pace_in_service_s(city.engine, city.fleet) == 300
+        assert city.clock("19:30") == ["raised severity 0"]
+        assert pace_in_service_s(city.engine, city.fleet) == 600
+        assert not self.silent(city, "19:30", "19:42")
+        assert self.silent(city, "19:30", "19:42:01")
+
+    def test_lamps_alone_may_take_an_hour(self) -> None:
+        lamps = Timeline(*(lamp(f"pju-{n}") for n in range(11)), rules=RULES)
+        for device in lamps.fleet.devices:
+            lamps.push("19:00", device)
+        assert not self.silent(lamps, "19:00", "20:02")
+        assert self.silent(lamps, "19:00", "20:02:01")
+
+    def test_as_long_as_asked(self, city: Timeline) -> None:
+        self.push_all(city, "19:00")
+        assert self.silent(city, "19:00", "19:01:01", 60)
+        assert not self.silent(city, "19:00", "20:00", 3600)
+
+    def test_a_few_devices_are_told_one_by_one(self, river: Timeline) -> None:
+        river.push("19:00", level_m=1.0)
+        assert not self.silent(river, "19:00", "22:00")
+
+    def test_who_was_never_heard_is_not_missed(self, city: Timeline) -> None:
+        assert pace_in_service_s(city.engine, city.fleet) is None
+        assert not self.silent(city, "19:00", "23:00")
+        assert not self.silent(city, "19:00", "23:00", 60)
