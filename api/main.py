@@ -67,7 +67,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> int:
     # The first beat can then say "up", which would else be said by the next one, two seconds later.
     await server.begun.wait()
     beating = asyncio.create_task(
-        parts.keep_beating(url, PART, lambda: ("up" if server.started else "starting", ""), stop), name="beat"
+        parts.keep_beating(url, PART, lambda: parts.How("up" if server.started else "starting"), stop), name="beat"
     )
     host, port = listener.getsockname()[:2]
     log.info("api.started", host=host, port=port)

@@ -259,6 +259,7 @@ class Part(Shape):
     name: str
     state: str
     detail: str
+    facts: Annotated[dict[str, Number], Field(description="in numbers; names end in their unit, null is unknown")]
     beat_at: AwareDatetime | None
 
 

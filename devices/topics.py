@@ -44,6 +44,19 @@ def readings_filters(regions: tuple[str, ...]) -> list[str]:
     return [readings_topic(region, "+") for region in regions]
 
 
+def filters_meet(one: str, other: str) -> bool:
+    """Whether there are topics that match both of two MQTT topic filters."""
+    left, right = one.split("/"), other.split("/")
+    for a, b in zip(left, right, strict=False):
+        if "#" in (a, b):
+            return True
+        if a != b and "+" not in (a, b):
+            return False
+    # a/# matches a as well.
+    longer, shorter = sorted((left, right), key=len, reverse=True)
+    return len(longer) == len(shorter) or longer[len(shorter)] == "#"
+
+
 def parse_topic(topic: str) -> Topic | None:
     """Region and device of a readings topic; None when it does not follow the grammar."""
     match = _READINGS.fullmatch(topic)

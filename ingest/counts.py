@@ -23,7 +23,8 @@ class Counts:
     """Since the last line."""
 
     def __init__(self) -> None:
-        self.per_s = self._slowest_s = 0.0
+        self.per_s = self.lag_s = self._slowest_s = 0.0
+        self.committed_at: datetime | None = None
         self._begin()
 
     def batch(self, packets: Sequence[Packet], batch: Batch, seconds: float, now: datetime) -> None:
@@ -37,7 +38,9 @@ class Counts:
         metrics.UNKNOWN_FIELDS.inc(batch.unknown_fields)
         metrics.COMMIT_SECONDS.observe(seconds)
         metrics.BATCH_PACKETS.observe(len(packets))
-        metrics.LAG_SECONDS.observe((now - min(packet.received_at for packet in packets)).total_seconds())
+        self.lag_s = (now - min(packet.received_at for packet in packets)).total_seconds()
+        self.committed_at = now
+        metrics.LAG_SECONDS.observe(self.lag_s)
         metrics.COMMITTED_AT.set(now.timestamp())
         for entry in batch.quarantined:
             metrics.QUARANTINED.labels(entry.reason).inc()

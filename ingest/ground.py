@@ -6,6 +6,7 @@ commit took place, and evaluating from what is really stored gives the right ans
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,23 +19,21 @@ from alerts.rule import shipped
 from devices.checks_memory import Memory
 from devices.fleet import Fleet
 from devices.kinds import KINDS
+from devices.topics import readings_filters
 from runtime.log import get_logger
 from runtime.settings import Settings, require
 from storage import flavour, outbox
 from storage.alert_write import read_states
 from storage.connect import connect_async
 from storage.fleet import changed_since
-from storage.resume import heard, try_lock
+from storage.ingest_session import take
+from storage.resume import heard
 from storage.write import Writer
 
 log = get_logger(__name__)
 
 PART = "ingest"
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class StandbyError(Exception):
-    """Another process serves this MQTT session; this one may not."""
 
 
 @dataclass
@@ -62,13 +61,15 @@ class Ground:
         await self.conn.close()
 
 
-async def take_up(settings: Settings) -> Ground:
-    """Connect and read where ingest stood. Raises psycopg.Error, or StandbyError where another process stands."""
+async def take_up(settings: Settings, other_filters: Sequence[str] = ()) -> Ground:
+    """Connect and read where ingest stood. other_filters: what is subscribed to beside the regions' readings.
+
+    Raises psycopg.Error, StandbyError where another process stands, ClashError where one stands in the way.
+    """
     url = require(settings.database_url, "SIAGA_DATABASE_URL")
     conn = await connect_async(url, PART)
     try:
-        if not await try_lock(conn, settings.ingest_client_id):
-            raise StandbyError(f"another process serves the MQTT session {settings.ingest_client_id}")
+        await take(conn, settings.ingest_client_id, [*readings_filters(settings.regions), *other_filters])
         ground = Ground(conn, await _writer(conn, settings), Engine(shipped()), Fleet(), BEGINNING)
         await ground.look_for_devices()
         ground.engine.states = restored(ground.engine.rules, await read_states(conn))
@@ -81,7 +82,8 @@ async def take_up(settings: Settings) -> Ground:
             number = ground.fleet.number.get(device_id)
             if number is not None:
                 ground.engine.newest_us[number] = _microseconds(ts)
-                if live_at is not None:
+                # A device of another process's region is not silent because we do not hear it.
+                if live_at is not None and _is_ours(ground.fleet.devices[number].region, settings.regions):
                     ground.engine.heard_us[number] = _microseconds(live_at)
     except BaseException:
         await conn.close()
@@ -98,6 +100,10 @@ async def _writer(conn: psycopg.AsyncConnection[Any], settings: Settings) -> Wri
         notice_severity=settings.notify_min_severity,
         hypertables=bool(there and there[0]),
     )
+
+
+def _is_ours(region: str | None, regions: Sequence[str]) -> bool:
+    return region is None or "+" in regions or region in regions
 
 
 def _microseconds(at: datetime) -> int:

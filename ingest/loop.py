@@ -18,14 +18,14 @@ from typing import NamedTuple
 import psycopg
 
 from alerts.engine import Evaluated, evaluate
-from alerts.silence import find_silent
+from alerts.silence import find_silent, is_stream_silent, pace_in_service_s
 from devices.batch import Batch, Packet, Quarantined, Readings
 from devices.checks import check
 from devices.checks_memory import Learnt
 from devices.fleet import Fleet
 from ingest.counts import Counts
 from ingest.decoders.choose import NATIVE_ONLY, Decoders
-from ingest.ground import Ground, StandbyError, take_up
+from ingest.ground import Ground, take_up
 from ingest.intake import Limits, take_in
 from ingest.mqtt import Session
 from ingest.replay import replay_waiting
@@ -33,6 +33,7 @@ from ingest.trouble import is_of_the_data
 from runtime.log import get_logger
 from runtime.settings import Settings
 from runtime.stop import sleep_until
+from storage.ingest_session import StandbyError, Stream, committed
 from storage.uplinks import settle
 
 log = get_logger(__name__)
@@ -69,6 +70,10 @@ class Loop:
         self._decoders = decoders
         self._taken: deque[Packet] = deque()  # from the session, not yet in a batch
         self._next_devices = self._next_silent = 0.0
+        self._told_committed: datetime | None = None  # what ingest_session says
+        self._stream_silent = False
+        self._stream_back: datetime | None = None
+        self._oldest: datetime | None = None  # arrival of what is being committed
         self.counts = Counts()
         self.trouble = ""  # why nothing is committed just now
 
@@ -77,8 +82,14 @@ class Loop:
         """How many devices are known."""
         return len(self._fleet)
 
+    @property
+    def lag_s(self) -> float:
+        """From arrival to commit: of the last batch, or of the one that is still being tried."""
+        trying_s = (datetime.now(UTC) - self._oldest).total_seconds() if self._oldest else 0.0
+        return max(self.counts.lag_s, trying_s)
+
     async def run(self) -> None:
-        """Until asked to stop. Raises StandbyError when another process has taken over."""
+        """Until asked to stop. Raises StandbyError or ClashError when another process has taken over."""
         preparing = asyncio.create_task(self._prepare())
         try:
             while not self._stop.is_set():
@@ -87,8 +98,10 @@ class Loop:
                     await self._keep(self._look_around)
                     continue
                 prepared, preparing = preparing.result(), asyncio.create_task(self._prepare())
+                self._oldest = prepared.packets[0].received_at if prepared.packets else None
                 if prepared.packets and await self._keep(partial(self._commit, prepared)):
                     self._session.acknowledge(prepared.packets)
+                    self._oldest = None
                 if self._due_in_s() <= 0:
                     await self._keep(self._look_around)
         finally:
@@ -124,7 +137,7 @@ class Loop:
         while True:
             try:
                 if self._ground is None:
-                    self._ground = await take_up(self._settings)
+                    self._ground = await take_up(self._settings, self._decoders.filters())
                 await work(self._ground)
                 self._fleet = self._ground.fleet
             except psycopg.Error as error:
@@ -200,15 +213,36 @@ class Loop:
         if now >= self._next_devices:
             self._next_devices = now + self._settings.fleet_reload_s
             await ground.look_for_devices()
+            await self._say_committed(ground)
             if await self._replay(ground):  # the rest at once, but what arrives has its turn between
                 self._next_devices = now
         # While we cannot hear nobody is silent.
         if now >= self._next_silent and (since := self._session.subscribed_since) is not None:
-            silent = find_silent(ground.engine, ground.fleet, datetime.now(UTC), since)
-            if silent.transitions:
-                await self._write(ground, Batch([], [], 0), silent)
+            await self._look_for_silence(ground, since)
         if now >= self._next_silent:
             self._next_silent = now + self._settings.stale_check_s
+
+    async def _look_for_silence(self, ground: Ground, since: datetime) -> None:
+        """Devices that fell silent. Of a stream that is silent as a whole the worker tells, once: not each device, and
+        when it is back every device has its time to speak."""
+        now = datetime.now(UTC)
+        was_silent = self._stream_silent
+        heard = max(since, self.counts.committed_at or since)
+        self._stream_silent = is_stream_silent(ground.engine, ground.fleet, now, heard, self._settings.stream_silent_s)
+        if was_silent and not self._stream_silent:
+            self._stream_back = now
+        if not self._stream_silent:
+            silent = find_silent(ground.engine, ground.fleet, now, max(since, self._stream_back or since))
+            if silent.transitions:
+                await self._write(ground, Batch([], [], 0), silent)
+
+    async def _say_committed(self, ground: Ground) -> None:
+        """Let the worker's watchdog see that the stream flows."""
+        at = self.counts.committed_at
+        if at is not None and at != self._told_committed:
+            pace_s = pace_in_service_s(ground.engine, ground.fleet)
+            await committed(ground.conn, Stream(self._settings.ingest_client_id, at, pace_s))
+            self._told_committed = at
 
     async def _replay(self, ground: Ground) -> bool:
         """Quarantine entries that somebody has asked to replay; whether more may wait."""

@@ -10,14 +10,15 @@ import psycopg
 from devices.topics import readings_filters
 from ingest import metrics
 from ingest.decoders.choose import DecoderError, Decoders
-from ingest.ground import PART, Ground, StandbyError, take_up
+from ingest.ground import PART, Ground, take_up
 from ingest.loop import Loop
 from ingest.mqtt import Session
 from runtime.log import get_logger
 from runtime.mqtt_url import parse_url
 from runtime.settings import SettingError, Settings, require
 from runtime.stop import sleep_until, stop_event
-from storage.parts import State, keep_beating
+from storage.ingest_session import ClashError, StandbyError
+from storage.parts import How, State, keep_beating
 
 log = get_logger(__name__)
 
@@ -47,7 +48,7 @@ def run(settings: Settings) -> int:
 
     async def ingest() -> int:
         stop = stop_event()
-        ground = await _first_ground(settings, stop)
+        ground = await _first_ground(settings, stop, decoders)
         if ground is None:
             return 0
         filters = readings_filters(settings.regions) + decoders.filters()
@@ -58,12 +59,15 @@ def run(settings: Settings) -> int:
     return asyncio.run(ingest())
 
 
-async def _first_ground(settings: Settings, stop: asyncio.Event) -> Ground | None:
-    """Wait for the database, and for our turn; None when asked to stop meanwhile."""
+async def _first_ground(settings: Settings, stop: asyncio.Event, decoders: Decoders) -> Ground | None:
+    """Wait for the database, and for our turn; None when asked to stop meanwhile. Raises SettingError where another
+    process serves some of what we are told to."""
     pause_s, told = PAUSE_FIRST_S, ""
     while not stop.is_set():
         try:
-            return await take_up(settings)
+            return await take_up(settings, decoders.filters())
+        except ClashError as error:
+            raise SettingError(str(error)) from None
         except StandbyError as error:
             text, pause_s = str(error), STANDBY_POLL_S
         except psycopg.Error as error:
@@ -78,16 +82,18 @@ async def _first_ground(settings: Settings, stop: asyncio.Event) -> Ground | Non
 async def _serve(settings: Settings, session: Session, ground: Ground, stop: asyncio.Event, decoders: Decoders) -> int:
     loop = Loop(settings, session, ground, stop, decoders)
 
-    def how() -> tuple[State, str]:
+    def how() -> How:
         loop.counts.tell()
         metrics.HELD_PACKETS.set(session.held)
         metrics.SUBSCRIBED.set(session.subscribed_since is not None)
         metrics.DEVICES.set(loop.devices)
-        if loop.trouble:
-            return "degraded", loop.trouble
-        if session.subscribed_since is None:
-            return "degraded", "the broker is away"
-        return "up", f"{loop.counts.per_s:.1f} packets/s"
+        facts = {
+            "packets_per_s": round(loop.counts.per_s, 1),
+            "lag_s": round(loop.lag_s, 3),
+            "held_packets": session.held,
+            "held_packets_limit": settings.ingest_inflight,
+        }
+        return How(*_state(loop, session), facts)
 
     metrics.HELD_LIMIT.set(settings.ingest_inflight)
     url = require(settings.database_url, "SIAGA_DATABASE_URL")
@@ -111,3 +117,11 @@ async def _serve(settings: Settings, session: Session, ground: Ground, stop: asy
             log.error("ingest.failed", error=str(error), exc_info=error)
     log.info("ingest.stopped")
     return 0 if asked else 1
+
+
+def _state(loop: Loop, session: Session) -> tuple[State, str]:
+    if loop.trouble:
+        return "degraded", loop.trouble
+    if session.subscribed_since is None:
+        return "degraded", "the broker is away"
+    return "up", f"{loop.counts.per_s:.1f} packets/s"

@@ -42,6 +42,13 @@ class Settings(BaseSettings):
     api_host: str = _setting("127.0.0.1", "address", "address the API listens on")
     api_port: int = _setting(8800, "port", "port the API listens on", ge=0, le=65535)
 
+    broker_monitor_url: SecretStr | None = _setting(
+        None,
+        "url",
+        "where the worker asks how much the broker holds: http://host:port of a NATS server's monitoring, or for "
+        "Mosquitto's $SYS a URL as in SIAGA_MQTT_URL; none = not asked",
+    )
+
     # where this installation stands
     region: str = _setting("12.09", "Kemendagri code", "the regency on screen; dots as in 12.09", pattern=REGION)
     regency: str = _setting("Kabupaten Asahan", "name", "name of the regency on screens and in notices")
@@ -111,6 +118,14 @@ class Settings(BaseSettings):
     )
     stale_check_s: int = _setting(10, "s", "how often silent devices are looked for", ge=1, le=600)
     fleet_reload_s: int = _setting(5, "s", "how often ingest looks for changed devices", ge=1, le=600)
+    stream_silent_s: int | None = _setting(
+        None,
+        "s",
+        "the stream counts as silent after so long without a commit; none = 120 s more than the quickest kind of "
+        "device in service takes between two readings",
+        ge=10,
+        le=86_400,
+    )
     ingest_let_go_s: int = _setting(
         120, "s", "ingest leaves the broker when nothing could be committed for so long", ge=5, le=86_400
     )
@@ -132,6 +147,24 @@ class Settings(BaseSettings):
         "5-minute buckets of single devices rolled up in one transaction at most; at least one of a whole kind",
         ge=1,
         le=100_000,
+    )
+    broker_full_pct: int = _setting(
+        80, "%", "an alert is raised when the broker holds this share of its limit", ge=1, le=100
+    )
+    broker_limit_bytes: int | None = _setting(
+        None,
+        "bytes",
+        "how much the broker may hold, where it does not say so itself (Mosquitto); none = unknown, no alert",
+        ge=1,
+        le=1 << 50,
+    )
+    quarantine_keep_days: int = _setting(
+        90,
+        "days",
+        "payloads of replayed or discarded quarantine entries not seen for so long are dropped, their rows stay; "
+        "0 = kept for ever",
+        ge=0,
+        le=36_500,
     )
     worker_metrics_port: int = _setting(
         0, "port", "port on SIAGA_API_HOST where Prometheus finds the worker's metrics; 0 = nowhere", ge=0, le=65535

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from runtime.log import get_logger
 from runtime.stop import sleep_until
@@ -19,25 +21,37 @@ State = Literal["starting", "up", "degraded", "restarting", "down"]
 BEAT_S = 2.0
 FRESH_S = 10.0
 
+Facts = Mapping[str, float | None]
+NOTHING: Facts = MappingProxyType({})
+
 BEAT = """
-INSERT INTO part (name, state, detail, beat_at) VALUES (%s, %s, %s, now())
-ON CONFLICT (name) DO UPDATE SET state = excluded.state, detail = excluded.detail, beat_at = excluded.beat_at
+INSERT INTO part (name, state, detail, facts, beat_at) VALUES (%s, %s, %s, %s, now())
+ON CONFLICT (name) DO UPDATE SET
+    state = excluded.state, detail = excluded.detail, facts = excluded.facts, beat_at = excluded.beat_at
 """
 KEEP_ONLY = "DELETE FROM part WHERE name <> ALL (%s)"
 LEAVE = "DELETE FROM part WHERE name = %s"
-ALL = "SELECT name, state, detail, beat_at, beat_at > now() - make_interval(secs => %s) FROM part ORDER BY name"
+ALL = "SELECT name, state, detail, beat_at, beat_at > now() - make_interval(secs => %s), facts FROM part ORDER BY name"
+
+
+class How(NamedTuple):
+    """How a part is: a state, a sentence, and numbers under names that end in their unit; None where not known."""
+
+    state: State
+    detail: str = ""
+    facts: Facts = NOTHING
 
 
 def beat(conn: psycopg.Connection, name: str, state: State, detail: str = "") -> None:
     """Say how a part is (autocommit connections commit at once)."""
-    conn.execute(BEAT, (name, state, detail))
+    conn.execute(BEAT, (name, state, detail, Jsonb({})))
 
 
-async def beat_async(conn: psycopg.AsyncConnection[Any], name: str, state: State, detail: str = "") -> None:
-    await conn.execute(BEAT, (name, state, detail))
+async def beat_async(conn: psycopg.AsyncConnection[Any], name: str, how: How) -> None:
+    await conn.execute(BEAT, (name, how.state, how.detail, Jsonb(dict(how.facts))))
 
 
-async def keep_beating(database_url: str, name: str, how: Callable[[], tuple[State, str]], stop: asyncio.Event) -> None:
+async def keep_beating(database_url: str, name: str, how: Callable[[], How], stop: asyncio.Event) -> None:
     """Keep a part's row fresh until asked to stop, then take it away: who ends on purpose is not missed.
 
     On a connection of its own, so that a part that is busy, or waits for a lock, still says how it is.
@@ -49,7 +63,7 @@ async def keep_beating(database_url: str, name: str, how: Callable[[], tuple[Sta
             if conn is None or conn.closed:
                 conn = await connect_async(database_url, f"{name} beat")
             async with asyncio.timeout(FRESH_S):
-                await beat_async(conn, name, *how())
+                await beat_async(conn, name, how())
             told = ""
         except (psycopg.Error, TimeoutError) as error:
             if conn is not None:

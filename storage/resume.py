@@ -9,8 +9,6 @@ import psycopg
 
 from devices.quality import Reason
 
-# One ingest process a session: the second waits for this lock and takes over. Freed by the server with the connection.
-TRY_LOCK = "SELECT pg_try_advisory_lock(x'73696167'::int, hashtext(%s))"
 HEARD = f"""
 SELECT device_id, ts, CASE WHEN qc_reason & {int(Reason.LATE)} = 0 THEN received_at END, kind, checks FROM latest
 """
@@ -24,12 +22,6 @@ class Heard(NamedTuple):
     live_at: datetime | None
     kind: str
     checks: bytes | None
-
-
-async def try_lock(conn: psycopg.AsyncConnection[Any], session: str) -> bool:
-    """Be the one ingest process of this MQTT session, for as long as the connection lives."""
-    row = await (await conn.execute(TRY_LOCK, (session,))).fetchone()
-    return bool(row and row[0])
 
 
 async def heard(conn: psycopg.AsyncConnection[Any]) -> list[Heard]:

@@ -206,8 +206,8 @@ class Nats(Server):
 
     def __init__(self, folder: Path, changes: Mapping[str, str] | None = None) -> None:
         folder.mkdir(parents=True)
-        self.port = free_port()
-        part = broker.part(os.environ, self.port, PASSWORD, folder)
+        self.port, self.monitor_port = free_port(), free_port()
+        part = broker.part(os.environ, self.port, PASSWORD, folder, self.monitor_port)
         command = list(part.command)
         if changes:
             written = Path(command[-1]).read_text(encoding="utf-8")

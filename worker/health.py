@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from storage.as_json import time_text
-from storage.parts import State
+from storage.parts import Facts, How, State
 
 # Live data older than this that is not rolled up: screens show old numbers as new.
 LAG_MAX_S = 60.0
@@ -15,12 +16,22 @@ LAG_MAX_S = 60.0
 FAILURES_MAX = 1
 
 
+class Backlog(NamedTuple):
+    """What the broker holds: messages not yet acknowledged, all bytes of its store, and the most it takes, if known."""
+
+    messages: int
+    bytes: int
+    limit_bytes: int | None
+
+
 @dataclass
 class Health:
     """What the jobs found out, each in its turn."""
 
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
     rolled_up_to: datetime | None = None
     pending: int = 0
+    backlog: Backlog | None = None  # None: not asked, or no answer
     _fresh_since: float = field(default_factory=time.monotonic)
     _failures: dict[str, tuple[int, str]] = field(default_factory=dict)
 
@@ -36,6 +47,21 @@ class Health:
         times, before = self._failures.get(job, (0, ""))
         self._failures[job] = (times + 1, error)
         return error != before
+
+    @property
+    def how(self) -> How:
+        return How(self.state, self.detail, self.facts)
+
+    @property
+    def facts(self) -> Facts:
+        held = self.backlog
+        return {
+            "rollup_lag_s": round(self.lag_s, 1),
+            "rollup_pending_marks": self.pending,
+            "broker_held_messages": held and held.messages,
+            "broker_held_bytes": held and held.bytes,
+            "broker_limit_bytes": held and held.limit_bytes,
+        }
 
     @property
     def lag_s(self) -> float:

@@ -11,7 +11,7 @@ from runtime.log import get_logger
 from runtime.settings import Settings, require
 from runtime.stop import stop_event
 from storage.parts import keep_beating
-from worker import context, metrics, notify, schedule
+from worker import backlog, context, metrics, notify, schedule
 from worker.context import Context
 
 log = get_logger(__name__)
@@ -23,7 +23,8 @@ CLOSE_S = 0.5
 
 
 def run(settings: Settings) -> int:
-    """Work until SIGTERM or SIGINT; the exit code."""
+    """Work until SIGTERM or SIGINT; the exit code. Raises SettingError."""
+    backlog.check_url(settings)
     # What they say at these levels we say ourselves, once; at the others it would be a traceback per try.
     logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
@@ -44,7 +45,8 @@ async def _work(settings: Settings) -> int:
     url = require(settings.database_url, "SIAGA_DATABASE_URL")
     log.info("worker.started")
     tasks = [
-        asyncio.create_task(keep_beating(url, PART, lambda: (here.health.state, here.health.detail), here.stop)),
+        asyncio.create_task(keep_beating(url, PART, lambda: here.health.how, here.stop)),
+        asyncio.create_task(backlog.keep_asking(here), name="backlog"),
         asyncio.create_task(notify.send_notices(here), name="notices"),
         *(asyncio.create_task(schedule.keep(job, here), name=job.run.__name__) for job in schedule.SCHEDULE),
     ]

@@ -32,6 +32,12 @@ JOB_FAILURES = Counter(
     "siaga_worker_job_failures_total", "Runs of a periodic job that failed.", ("job",), registry=REGISTRY
 )
 
+BROKER_HELD_MESSAGES = Gauge(
+    "siaga_broker_held_messages", "Messages the broker keeps until they are acknowledged.", registry=REGISTRY
+)
+BROKER_HELD_BYTES = Gauge("siaga_broker_held_bytes", "Bytes in the broker's store.", registry=REGISTRY)
+BROKER_LIMIT_BYTES = Gauge("siaga_broker_limit_bytes", "At so many the broker takes no more.", registry=REGISTRY)
+
 for _kind in KINDS:
     ROLLED_UP.labels(_kind)
 for _outcome in ("sent", "failed", "gave_up"):

@@ -1,7 +1,7 @@
 /** One alert beside the list: what it is, one button, the numbers, the last six hours, everything that happened. */
 
 import { ackButton, updateAckButton } from "./ack_button.js";
-import { alertMetric, levelName, placeText, rateText, stateText, valueNow, valueText } from "./alert_text.js";
+import { alertMetric, isOfDevice, levelName, placeText, rateText, stateText, valueNow, valueText } from "./alert_text.js";
 import { smallChart } from "./small_chart.js";
 import { attribute, h, redraw, text } from "./dom.js";
 import { moment, said, timeWithSeconds } from "./format.js";
@@ -134,6 +134,7 @@ export function alertDetail(loaded) {
     button.hidden = alert.acked;
     /** @type {HTMLElement} */ (comment.parentElement).hidden = alert.acked;
     attribute(link, "href", `/perangkat/${alert.device_id}`);
+    link.hidden = !isOfDevice(alert);
     note.hidden = !alert.comment;
     text(note, alert.comment ? `${alert.acked_by}: ${alert.comment}` : "");
     const { word, sub: since } = stateText(alert);
@@ -142,7 +143,7 @@ export function alertDetail(loaded) {
       fact(metric ? said(metric.label) : t("value"), valueNow(alert)),
       rateText(alert)
         ? fact(t("rate"), rateText(alert))
-        : alert.value !== null
+        : alert.value !== null && metric
           ? fact(t("at_raise"), valueText(alert.value, alert))
           : null,
       fact(t("col_state"), h("span", {}, word, h("span.sub", {}, since))),

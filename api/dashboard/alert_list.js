@@ -1,6 +1,6 @@
 /** Rows of the alert list, in groups: what nobody looks after, and what somebody does. */
 
-import { alertValue, placeText, rateText, stateText, valueNow } from "./alert_text.js";
+import { alertValue, isOfDevice, placeText, rateText, stateText, valueNow } from "./alert_text.js";
 import { now } from "./clock.js";
 import { attribute, h, redraw, text } from "./dom.js";
 import { moment, number, said } from "./format.js";
@@ -87,7 +87,7 @@ export function updateRow(row, item, selected) {
   const { word, sub } = stateText(item);
   redraw(value, `${latest?.ts} ${latest?.rate} ${isOld(latest)} ${language}`, () => [
     valueNow(item),
-    h("span.sub", {}, isOld(latest) ? t("stale") : rateText(item)),
+    h("span.sub", {}, isOfDevice(item) && isOld(latest) ? t("stale") : rateText(item)),
   ]);
   redraw(status, `${word} ${sub}`, () => [h("b", {}, word), h("span.sub", {}, sub)]);
   redraw(since, item.raised_at + language, () => [

@@ -32,8 +32,12 @@ export function rateText(alert) {
   return `${signed(latest.rate, 2)} ${t("per_hour")}`;
 }
 
+/** Whether it is about a device; the others are about Siaga itself. @param {Alert} alert */
+export const isOfDevice = (alert) => alert.kind !== "installation";
+
 /** Where, and of what kind. @param {Alert} alert */
 export function placeText(alert) {
+  if (!isOfDevice(alert)) return t("installation");
   return [districtName(alert.district), kindName(alert.kind)].filter(Boolean).join(" · ");
 }
 

@@ -263,6 +263,7 @@ const WORDS = {
   state_stale: ["Data basi", "Stale data"],
   state_never: ["Belum pernah melapor", "Never reported"],
   no_devices: ["Belum ada alat terdaftar.", "No devices registered yet."],
+  installation: ["Sistem Siaga", "Siaga itself"],
   // device
   latest_values: ["Nilai terakhir", "Latest values"],
   metric: ["Metrik", "Metric"], value: ["Nilai", "Value"], age: ["Usia", "Age"],

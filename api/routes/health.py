@@ -38,18 +38,21 @@ async def show_readiness(request: Request) -> Response:
         async with context.of(request).pool.connection(timeout=WAIT_S) as conn:
             rows = await (await conn.execute(parts.ALL, (parts.FRESH_S,))).fetchall()
     except psycopg.Error as error:
-        return _readiness([{"name": "database", "state": "down", "detail": _first_line(error), "beat_at": None}], False)
-    listed = [
-        {"name": name, "state": state, "detail": detail, "beat_at": time_text(beat_at)}
-        for name, state, detail, beat_at, _ in rows
-    ]
-    return _readiness(listed, bool(rows) and all(state == "up" and fresh for _, state, _, _, fresh in rows))
+        return _readiness([_part("database", "down", _first_line(error))], False)
+    listed = [_part(name, state, detail, facts, time_text(beat_at)) for name, state, detail, beat_at, _, facts in rows]
+    return _readiness(listed, bool(rows) and all(state == "up" and fresh for _, state, _, _, fresh, _ in rows))
 
 
 @ENDPOINTS.get("/metrics", role="anyone", include_in_schema=False)
 async def show_metrics() -> Response:
     """What this process counts, for Prometheus."""
     return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+def _part(
+    name: str, state: parts.State, detail: str, facts: parts.Facts | None = None, beat_at: str | None = None
+) -> dict[str, Any]:
+    return {"name": name, "state": state, "detail": detail, "facts": facts or {}, "beat_at": beat_at}
 
 
 def _readiness(listed: list[dict[str, Any]], ready: bool) -> Response:

@@ -57,7 +57,9 @@ def config() -> Path:
     raise BrokerError("deploy/nats/siaga.conf is missing: install Siaga again, or set SIAGA_MQTT_URL.")
 
 
-def environment(port: int, password: str, store: Path, max_file: int = 10 * GIB) -> dict[str, str]:
+def environment(
+    port: int, password: str, store: Path, max_file: int = 10 * GIB, monitor_port: int = 0
+) -> dict[str, str]:
     """What siaga.conf reads. Text in quotes: a bare 12345 or 1e9 would be read as a number."""
     return {
         "SIAGA_BROKER_HOST": json.dumps(LOOPBACK),
@@ -66,10 +68,12 @@ def environment(port: int, password: str, store: Path, max_file: int = 10 * GIB)
         "SIAGA_BROKER_USER": json.dumps(USER),
         "SIAGA_BROKER_PASSWORD": json.dumps(password),
         "SIAGA_BROKER_MAX_FILE": str(max_file),
+        "SIAGA_BROKER_MONITOR_PORT": str(monitor_port),
     }
 
 
-def part(env: Mapping[str, str], port: int, password: str, store: Path) -> Part:
+def part(env: Mapping[str, str], port: int, password: str, store: Path, monitor_port: int = 0) -> Part:
+    """The server as a part of the stack; monitor_port 0: it tells nobody how much it holds. Raises BrokerError."""
     nats = program()
     version = _version(nats)
     # Half of the disk at most: a full one would stop the database, which empties the broker.
@@ -82,7 +86,7 @@ def part(env: Mapping[str, str], port: int, password: str, store: Path) -> Part:
         name="broker",
         stage=0,
         command=(str(nats), "-c", str(config())),
-        env={**env, **environment(port, password, store, max_file)},
+        env={**env, **environment(port, password, store, max_file, monitor_port)},
         ready=ready,
         ask_again=True,
         # A clean end saves the next start the work of checking its files; a killed one loses nothing either.

@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,6 +31,9 @@ class Kept:
     api_port: int | None = None
     mqtt_port: int | None = None
     database_port: int | None = None
+    monitor_port: int | None = None
+    ingest_metrics_port: int | None = None
+    worker_metrics_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,13 @@ def read_kept(folder: Folder) -> Kept:
     """What an earlier run left, or new secrets (not written yet)."""
     try:
         found = json.loads(folder.kept.read_text(encoding="utf-8"))
-        kept = Kept(**{field.name: found[field.name] for field in fields(Kept)})
+        # Secrets must be there; ports that an older version did not know are settled at this start.
+        kept = Kept(
+            **{
+                each.name: found[each.name] if each.default is MISSING else found.get(each.name)
+                for each in fields(Kept)
+            }
+        )
     except FileNotFoundError as error:
         if any(folder.database.iterdir()):
             raise _without_password(folder, error) from error

@@ -36,11 +36,11 @@ def command(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "siaga", *arguments)
 
 
-def reporting(name: str, env: Mapping[str, str], board: Board) -> Part:
+def reporting(name: str, env: Mapping[str, str], board: Board, metrics_url: str) -> Part:
     """ingest and worker: they say themselves how they are."""
 
     def ready() -> str | None:
-        return "ready" if board.state(name) == "up" else None
+        return f"ready, metrics on {metrics_url}" if board.state(name) == "up" else None
 
     return Part(name=name, stage=1, command=command(name), env=env, ready=ready, reports=True)
 

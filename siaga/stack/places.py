@@ -21,6 +21,15 @@ class Places:
     mqtt_url: str
     api_url: str
 
+    def metrics_url(self, port: int | None) -> str:
+        """Where Prometheus finds a part of ours: beside the API."""
+        return f"{self.api_url.rpartition(':')[0]}:{port}/metrics"
+
+    @property
+    def monitor_url(self) -> str:
+        """Where our own broker says how much it holds."""
+        return f"http://{ports.LOOPBACK}:{self.kept.monitor_port}"
+
     def stack(self, pid: int, pids: dict[str, int]) -> dict[str, Any]:
         """What stack.json says."""
         return {
@@ -61,9 +70,20 @@ def _settle_ports(kept: Kept, settings: Settings, api_port: int | None, mqtt_por
         _tell_if_other("broker", port, kept.mqtt_port, MQTT_PORT if mqtt_port is None else None)
         kept = replace(kept, mqtt_port=port)
         taken.add(port)
+        port = ports.settle("SIAGA_BROKER_MONITOR_URL", 0, kept.monitor_port, None, taken)
+        kept = replace(kept, monitor_port=port)
+        taken.add(port)
     if settings.database_url is None:
-        kept = replace(kept, database_port=ports.settle("SIAGA_DATABASE_URL", 0, kept.database_port, None, taken))
-    return kept
+        port = ports.settle("SIAGA_DATABASE_URL", 0, kept.database_port, None, taken)
+        kept = replace(kept, database_port=port)
+        taken.add(port)
+    asked = settings.ingest_metrics_port
+    port = ports.settle("SIAGA_INGEST_METRICS_PORT", asked, kept.ingest_metrics_port, None, taken)
+    kept = replace(kept, ingest_metrics_port=port)
+    taken.add(port)
+    asked = settings.worker_metrics_port
+    port = ports.settle("SIAGA_WORKER_METRICS_PORT", asked, kept.worker_metrics_port, None, taken)
+    return replace(kept, worker_metrics_port=port)
 
 
 def _tell_if_other(part: str, port: int, kept: int | None, usual: int | None) -> None:

@@ -18,7 +18,7 @@ from runtime.settings import SettingError, Settings
 from siaga.stack import broker, parts, places, ports, postgres, processes
 from siaga.stack.board import Board
 from siaga.stack.console import complain, say, say_of
-from siaga.stack.folder import Folder, FolderError, claim, write_json
+from siaga.stack.folder import Folder, FolderError, Kept, claim, write_json
 from siaga.stack.part import Part
 from siaga.stack.signals import Signals
 from siaga.stack.supervisor import StartError, StopAskedError, Supervisor
@@ -103,12 +103,14 @@ def _start_servers(folder: Folder, settings: Settings, where: places.Places, sup
     if settings.database_url is None:
         servers.append(_database(folder, env, kept.database_port or 0, kept.database_password, supervisor))
     if settings.mqtt_url is None:
-        servers.append(broker.part(env, kept.mqtt_port or 0, kept.mqtt_password, folder.broker))
+        servers.append(_broker(env, kept, folder))
     supervisor.start(servers)
     if settings.database_url is None:
         postgres.create_database(kept.database_port or 0, kept.database_password)
     if settings.mqtt_url is not None:
         _check_broker(where.mqtt_url)
+    else:
+        env["SIAGA_BROKER_MONITOR_URL"] = where.monitor_url
     env |= {"SIAGA_DATABASE_URL": where.database_url, "SIAGA_MQTT_URL": where.mqtt_url}
     began = time.monotonic()
     said = supervisor.run_once("migrate", parts.command("migrate"), env)
@@ -125,6 +127,10 @@ def _database(folder: Folder, env: Mapping[str, str], port: int, password: str, 
         supervisor.run_once("initdb", command, postgres.environment(env), identity, home)
         postgres.finish_initdb(home)
     return postgres.part(env, home, identity, version, port, password)
+
+
+def _broker(env: Mapping[str, str], kept: Kept, folder: Folder) -> Part:
+    return broker.part(env, kept.mqtt_port or 0, kept.mqtt_password, folder.broker, kept.monitor_port or 0)
 
 
 def _check_broker(url: str) -> None:
@@ -148,20 +154,25 @@ def _start_ours(
     env: Mapping[str, str],
 ) -> None:
     """ingest, worker and api, and when they work the simulator."""
-    local = {"SIAGA_API_PORT": str(where.kept.api_port)}
+    kept = where.kept
+    local = {
+        "SIAGA_API_PORT": str(kept.api_port),
+        "SIAGA_INGEST_METRICS_PORT": str(kept.ingest_metrics_port),
+        "SIAGA_WORKER_METRICS_PORT": str(kept.worker_metrics_port),
+    }
     # Links in notices: where the operator says people reach the API, else where it listens.
     linked = {**env, **local, "SIAGA_API_URL": settings.api_url or where.api_url}
     ours = [
-        parts.reporting("ingest", linked, board),
-        parts.reporting("worker", linked, board),
+        parts.reporting("ingest", linked, board, where.metrics_url(kept.ingest_metrics_port)),
+        parts.reporting("worker", linked, board, where.metrics_url(kept.worker_metrics_port)),
         parts.api(linked, where.api_url),
     ]
-    key = {"SIAGA_API_URL": where.api_url, "SIAGA_API_KEY": where.kept.admin_key}
+    key = {"SIAGA_API_URL": where.api_url, "SIAGA_API_KEY": kept.admin_key}
     city = []
     if options.simulator:
         city = [parts.simulator({**env, **local, **key}, options.devices, options.seed, options.history)]
     with connect(where.database_url, "up") as conn:
-        keys.ensure_admin_key(conn, where.kept.admin_key)
+        keys.ensure_admin_key(conn, kept.admin_key)
         coming = [part.name for part in (*ours, *city)]
         keep_only(conn, [*supervisor.names, *coming])
     # Those of later stages too: without their rows, or with those of a killed run, /readyz would be 200 too early.

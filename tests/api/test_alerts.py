@@ -10,6 +10,7 @@ import httpx
 import psycopg
 import pytest
 
+from alerts.installation import KIND, STREAM_SILENT, SUBJECT
 from api import shapes
 from api.params import write_cursor
 
@@ -324,3 +325,15 @@ async def test_cursor_of_another_address_is_422(viewer: httpx.AsyncClient, posit
     answer = await viewer.get("/api/v1/alerts", params={"cursor": write_cursor(*position)})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "cursor"
+
+
+async def test_an_alert_about_the_installation_is_like_any_other(
+    viewer: httpx.AsyncClient, operator: httpx.AsyncClient, town: Any
+) -> None:
+    number = town.alert(SUBJECT, STREAM_SILENT.rule, STREAM_SILENT.severity, kind=KIND)
+    (item,) = await listed(viewer)
+    assert (item["id"], item["kind"], item["severity"], item["unit"]) == (number, "installation", 3, None)
+    assert item["title"] == {"id": "Tidak ada data yang masuk", "en": "No data is coming in"}
+    answer = await operator.post(f"/api/v1/alerts/{number}/ack", json={}, headers={"If-Match": "*"})
+    assert answer.status_code == 200
+    assert answer.json()["acked"]

@@ -10,7 +10,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api import metrics, shapes
+from runtime.settings import Settings
 from storage import parts
+from storage.connect import connect_async
 
 PARTS = ("api", "broker", "database", "ingest", "simulator", "worker")
 
@@ -65,6 +67,16 @@ async def test_one_part_that_is_not_up_is_enough(
     assert listed["worker"]["detail"] == "why"
     parts.beat(db, "worker", "up")
     assert (await ready(nobody))[0] == 200
+
+
+async def test_numbers_of_a_part(nobody: httpx.AsyncClient, all_up: None, settings: Settings) -> None:
+    async with await connect_async(settings.database_url.get_secret_value(), "test") as conn:  # type: ignore[union-attr]
+        await parts.beat_async(conn, "ingest", parts.How("up", "3.0 packets/s", {"lag_s": 0.04, "held_packets": 2}))
+        await parts.beat_async(conn, "worker", parts.How("up", facts={"broker_held_messages": None}))
+    _, listed = await ready(nobody)
+    assert listed["ingest"]["facts"] == {"lag_s": 0.04, "held_packets": 2}
+    assert listed["worker"]["facts"] == {"broker_held_messages": None}
+    assert listed["broker"]["facts"] == {}
 
 
 async def test_a_part_that_says_nothing_any_more(

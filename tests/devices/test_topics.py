@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.topics import (
+    filters_meet,
     is_device_id,
     is_region,
     parse_topic,
@@ -89,3 +90,24 @@ def test_status_has_a_topic_of_its_own() -> None:
 def test_filters_name_regions_and_end_without_a_hash() -> None:
     assert readings_filters(("12.09", "31")) == ["siaga/v1/12.09/+/readings", "siaga/v1/31/+/readings"]
     assert readings_filters(("+",)) == ["siaga/v1/+/+/readings"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet"),
+    [
+        ("siaga/v1/+/+/readings", "siaga/v1/12.09/+/readings", True),
+        ("siaga/v1/12.09/+/readings", "siaga/v1/12.09/+/readings", True),
+        ("siaga/v1/12.09/+/readings", "siaga/v1/12.10/+/readings", False),
+        ("siaga/v1/12/+/readings", "siaga/v1/12.09/+/readings", False),
+        ("siaga/v1/+/+/readings", "application/+/device/+/event/up", False),
+        ("siaga/#", "siaga/v1/12.09/+/readings", True),
+        ("siaga/#", "siaga", True),
+        ("+/b", "a/+", True),
+        ("a/b/c", "a/b", False),
+        ("a/+", "a", False),
+        ("#", "a/b", True),
+    ],
+)
+def test_filters_that_match_the_same_topic(one: str, other: str, meet: bool) -> None:
+    assert filters_meet(one, other) is meet
+    assert filters_meet(other, one) is meet

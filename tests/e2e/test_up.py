@@ -115,6 +115,21 @@ def test_every_part_is_up(up: Up) -> None:
     assert (up.get("/").status_code, up.get("/healthz").status_code) == (200, 200)
 
 
+def test_ingest_and_worker_say_how_much_waits(up: Up, first_words: list[str]) -> None:
+    def facts(part: str) -> dict[str, float | None]:
+        listed = up.get("/readyz").json()["parts"]
+        found: dict[str, float | None] = next((each["facts"] for each in listed if each["name"] == part), {})
+        return found
+
+    until(lambda: facts("worker").get("broker_limit_bytes"), "the worker has asked the broker", PATIENCE_S)
+    assert facts("worker")["broker_held_messages"] is not None
+    assert {"lag_s", "held_packets"} <= facts("ingest").keys()
+    for part, name in (("ingest", "siaga_ingest_lag_seconds"), ("worker", "siaga_broker_held_bytes")):
+        told = re.search(rf"^{part} .* metrics on (http://\S+)", first_words[0], re.MULTILINE)
+        assert told
+        assert name in httpx.get(told[1]).text
+
+
 def test_a_second_one_on_the_same_folder_is_refused(up: Up) -> None:
     assert up.process
     second = subprocess.run(

@@ -14,6 +14,7 @@ from runtime.settings import SettingError, Settings, describe, load, require
 SECRETS = {
     "SIAGA_DATABASE_URL": "postgresql://siaga:Rahasia1@db/siaga",
     "SIAGA_MQTT_URL": "mqtt://siaga:Rahasia2@broker",
+    "SIAGA_BROKER_MONITOR_URL": "mqtt://siaga:Rahasia5@broker",
     "SIAGA_API_KEY": "Rahasia3",
     "SIAGA_NOTIFY_URLS": "tgram://Rahasia4/1",
 }

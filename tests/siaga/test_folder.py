@@ -76,6 +76,12 @@ def test_secrets_are_made_once(folder: Folder) -> None:
     assert read_kept(folder) == Kept("a", "b", "c", 1, 2, 3)
 
 
+def test_a_folder_of_an_older_version_keeps_its_secrets(folder: Folder) -> None:
+    """Ports that it did not know are settled at the next start."""
+    write_json(folder.kept, {"admin_key": "a", "database_password": "b", "mqtt_password": "c", "api_port": 1})
+    assert read_kept(folder) == Kept("a", "b", "c", 1)
+
+
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", "{}", '{"admin_key": "x"}', "null", '"text"', "\x00", b"\xff\xfe", "7"]
 )

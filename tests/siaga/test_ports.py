@@ -71,7 +71,9 @@ def test_ports_are_kept_from_run_to_run(folder: Folder) -> None:
     again = places.settle(folder, Settings(), None, None)
     assert again == first
     assert read_kept(folder) == first.kept
-    assert len({first.kept.api_port, first.kept.mqtt_port, first.kept.database_port}) == 3
+    kept = first.kept
+    listened = (kept.api_port, kept.mqtt_port, kept.database_port, kept.monitor_port)
+    assert len({*listened, kept.ingest_metrics_port, kept.worker_metrics_port}) == 6
     assert first.api_url == f"http://127.0.0.1:{first.kept.api_port}"
     assert first.mqtt_url == f"mqtt://siaga:{first.kept.mqtt_password}@127.0.0.1:{first.kept.mqtt_port}"
     assert first.database_url.endswith(f"@127.0.0.1:{first.kept.database_port}/siaga")
@@ -81,7 +83,7 @@ def test_servers_of_the_operator_are_used(folder: Folder) -> None:
     given = Settings(database_url="postgresql://me:hush@db/x", mqtt_url="mqtts://broker")  # type: ignore[arg-type]
     where = places.settle(folder, given, 0, 0)
     assert (where.database_url, where.mqtt_url) == ("postgresql://me:hush@db/x", "mqtts://broker")
-    assert (where.kept.mqtt_port, where.kept.database_port) == (None, None)
+    assert (where.kept.mqtt_port, where.kept.monitor_port, where.kept.database_port) == (None, None, None)
 
 
 @pytest.mark.parametrize(

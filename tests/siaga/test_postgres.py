@@ -202,7 +202,8 @@ def test_the_board(database_url: str) -> None:
 def test_the_board_while_the_database_is_away(running: Postgres) -> None:
     with psycopg.connect(running.url(), autocommit=True) as conn:
         conn.execute(
-            "CREATE TABLE IF NOT EXISTS part (name text PRIMARY KEY, state text, detail text, beat_at timestamptz)"
+            "CREATE TABLE IF NOT EXISTS part"
+            " (name text PRIMARY KEY, state text, detail text, facts jsonb, beat_at timestamptz)"
         )
     board = Board(running.url())
     asked = {

@@ -1,4 +1,4 @@
-"""How the parts are, and who may be the one ingest process of a session."""
+"""How the parts are, and what ingest had heard when it ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 
 from storage import parts
 from storage.connect import connect, connect_async, conninfo
-from storage.resume import heard, try_lock
+from storage.parts import How
+from storage.resume import heard
 from tests.storage.waiting import until
 from tests.storage.world import GAUGE, LAMP, NOW, World, packet
 
@@ -27,7 +28,7 @@ async def conn(database_url: str) -> AsyncIterator[Conn]:
 
 async def states(conn: Conn) -> dict[str, tuple[str, str, bool]]:
     rows = await (await conn.execute(parts.ALL, (parts.FRESH_S,))).fetchall()
-    return {name: (state, detail, fresh) for name, state, detail, _, fresh in rows}
+    return {name: (state, detail, fresh) for name, state, detail, _, fresh, _ in rows}
 
 
 async def test_a_beat_is_the_newest_word_of_a_part(database_url: str, conn: Conn) -> None:
@@ -48,7 +49,9 @@ async def test_a_part_beats_until_it_ends(database_url: str, conn: Conn, monkeyp
     monkeypatch.setattr(parts, "BEAT_S", 0.02)
     stop = asyncio.Event()
     how: list[parts.State] = ["starting"]
-    beating = asyncio.create_task(parts.keep_beating(database_url, "ingest", lambda: (how[0], "x"), stop))
+    beating = asyncio.create_task(
+        parts.keep_beating(database_url, "ingest", lambda: How(how[0], "x", {"lag_s": 0.5}), stop)
+    )
 
     async def there() -> bool:
         return (await states(conn)).get("ingest") == (how[0], "x", True)
@@ -56,6 +59,7 @@ async def test_a_part_beats_until_it_ends(database_url: str, conn: Conn, monkeyp
     await until(there)
     how[0] = "up"
     await until(there)
+    assert await (await conn.execute("SELECT facts FROM part")).fetchall() == [({"lag_s": 0.5},)]
     stop.set()
     await beating
     assert await states(conn) == {}
@@ -66,7 +70,7 @@ async def test_a_part_goes_on_beating_after_a_lost_connection(
 ) -> None:
     monkeypatch.setattr(parts, "BEAT_S", 0.02)
     stop = asyncio.Event()
-    beating = asyncio.create_task(parts.keep_beating(database_url, "ingest", lambda: ("up", ""), stop))
+    beating = asyncio.create_task(parts.keep_beating(database_url, "ingest", lambda: How("up"), stop))
 
     async def there() -> bool:
         return "ingest" in await states(conn)
@@ -78,19 +82,6 @@ async def test_a_part_goes_on_beating_after_a_lost_connection(
     await until(there)
     stop.set()
     await beating
-
-
-async def test_one_ingest_process_a_session(database_url: str, conn: Conn) -> None:
-    second = await connect_async(database_url, "test")
-    assert await try_lock(conn, "siaga-ingest")
-    assert not await try_lock(second, "siaga-ingest")
-    assert await try_lock(second, "another-region")
-    await second.close()
-
-    async def free() -> bool:
-        return await try_lock(conn, "another-region")
-
-    await until(free)  # the server frees it with the connection
 
 
 async def test_what_was_heard(world: World) -> None:

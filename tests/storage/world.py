@@ -17,16 +17,17 @@ from devices.batch import Packet
 from devices.checks import check
 from devices.device import Device
 from devices.topics import readings_topic
-from ingest.ground import Ground, StandbyError, take_up
+from ingest.ground import Ground, take_up
 from ingest.intake import Limits, take_in
 from runtime.settings import Settings
 from storage.connect import connect_async
 from storage.fleet import import_devices
+from storage.ingest_session import StandbyError
 from storage.write import Written
 
 REGION = "12.09"
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-NOTHING = Evaluated([], {}, {}, {})
+NOTHING = Evaluated([], {}, [])
 
 LAMP = Device("lamp", "streetlight", region=REGION, lat=2.98, lon=99.6)
 GAUGE = Device("gauge", "water_level", region=REGION, attributes={"siaga_3_m": 2.0, "siaga_2_m": 2.5, "siaga_1_m": 3.0})

@@ -65,6 +65,14 @@ def test_silence_has_no_value() -> None:
     assert lines[:2] == ["Buntu Pane berhenti melapor", "Keparahan: Sedang"]
 
 
+def test_siaga_itself_has_no_device() -> None:
+    own = {"kind": "installation", "name": "$siaga", "metric": None, "value": 431.2, "siaga": None, "to_severity": 3}
+    assert said(rule="stream_silent", **own)[:2] == ["Tidak ada data yang masuk", "Keparahan: Kritis"]
+    assert said(rule="broker_full", **own)[0] == "Broker MQTT hampir penuh"
+    over = said(rule="stream_silent", **own | {"what": "cleared", "to_severity": None})
+    assert over[0] == "Tidak ada data yang masuk – pulih"
+
+
 def test_no_link_without_an_address() -> None:
     assert not any("http" in line for line in said(api_url=None))
 

@@ -4,6 +4,7 @@ import { itemKey, listHead, makeRow, updateRow } from "../alert_list.js";
 import { alertDetail } from "../alert_detail.js";
 import { alertFilter } from "../alert_filter.js";
 import { alertHistory } from "../alert_history.js";
+import { isOfDevice } from "../alert_text.js";
 import { attribute, h, keyed, redraw, text } from "../dom.js";
 import { number } from "../format.js";
 import { HeldOrder } from "../held.js";
@@ -250,7 +251,7 @@ export function alertsView() {
     if (event.key.toLowerCase() === "a") return id !== null && detail.acknowledge();
     if (event.key === ".") return (release(), true);
     const alert = id === null ? undefined : (state.alerts.get(id) ?? past.alerts.find((each) => each.id === id));
-    if (event.key === "Enter" && alert && !document.activeElement?.matches("button, a"))
+    if (event.key === "Enter" && alert && isOfDevice(alert) && !document.activeElement?.matches("button, a"))
       return (go(`/perangkat/${alert.device_id}`), true);
     return false;
   }
