@@ -26,7 +26,9 @@ class Entry(Shape):
     claimed_by: str | None
     claimed_at: AwareDatetime | None
     replay_of: Annotated[int | None, Field(description="the entry whose replay became this one")]
-    has_payload: Annotated[bool, Field(description="false past the daily cap: only counted")]
+    has_payload: Annotated[
+        bool, Field(description="false past the daily cap, and SIAGA_QUARANTINE_KEEP_DAYS after it was seen last")
+    ]
 
 
 class Entries(Shape):
@@ -92,6 +94,27 @@ class LedgerHour(Shape):
 
 class Ledger(Shape):
     items: list[LedgerHour]
+
+
+class SummaryLine(Shape):
+    """With hour, kind and district as far as it is by these; null is whoever is not registered, or has none."""
+
+    hour: AwareDatetime | None = None
+    kind: str | None = None
+    district: str | None = None
+    received: int
+    stored: int
+    duplicate: int
+    conflict: int
+    quarantined: int
+    missing: Annotated[int, Field(description="sequence numbers missing, counted when the hour is closed")]
+    expected: Annotated[int, Field(description="by the numbers of each device, else by the interval of its kind")]
+    completeness: Annotated[Number, Field(description="stored up to what was expected of each device / expected")]
+    final: Annotated[bool, Field(description="hours closed, 65 minutes after their end: only late data changes them")]
+
+
+class Summary(Shape):
+    items: list[SummaryLine]
 
 
 class MissingRange(Shape):

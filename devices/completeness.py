@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 
-from devices.kind import Kind
+from devices.kind import Bools, Floats, Kind
 from devices.sun import elevation_deg
 
 HOUR = timedelta(hours=1)
@@ -37,11 +38,16 @@ def spread(first: int, last: int, after: datetime, until: datetime) -> dict[date
 
 def expected(kind: Kind, hour: datetime, now: datetime, lat: float, lon: float) -> int:
     """Readings that the interval of a kind asks for in an hour, as far as it has passed; NaN for an unknown place."""
+    return int(expected_of_each(kind, hour, now, np.array([lat]), np.array([lon]))[0])
+
+
+def expected_of_each(kind: Kind, hour: datetime, now: datetime, lat: Floats, lon: Floats) -> npt.NDArray[np.int64]:
+    """The same for devices at these places."""
     passed_s = max((min(now, hour + HOUR) - hour).total_seconds(), 0)
-    interval_s = kind.interval_s
-    if kind.name in BY_DAY_S and not _night(hour, lat, lon):
-        interval_s = max(interval_s, BY_DAY_S[kind.name])
-    return int(passed_s // interval_s)
+    interval_s = np.full(len(lat), float(kind.interval_s))
+    if kind.name in BY_DAY_S:
+        interval_s[~_night(hour, lat, lon)] = max(kind.interval_s, BY_DAY_S[kind.name])
+    return (passed_s // interval_s).astype(np.int64)
 
 
 def completeness(stored: int, wanted: int) -> float | None:
@@ -53,6 +59,7 @@ def _hour(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)
 
 
-def _night(hour: datetime, lat: float, lon: float) -> bool:
-    ends = np.array([hour.timestamp(), (hour + HOUR).timestamp()])
-    return bool((elevation_deg(ends, lat, lon) < NIGHT_DEG).all())
+def _night(hour: datetime, lat: Floats, lon: Floats) -> Bools:
+    ends = np.array([[hour.timestamp()], [(hour + HOUR).timestamp()]])
+    dark: Bools = np.all(elevation_deg(ends, lat, lon) < NIGHT_DEG, axis=0)
+    return dark

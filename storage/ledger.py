@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ import psycopg
 from storage.copy_binary import array, integers, texts, times
 
 Outcome = Literal["stored", "duplicate", "conflict", "quarantined"]
+HOUR_US = 3_600 * 1_000_000
 OUTCOMES: tuple[Outcome, ...] = ("stored", "duplicate", "conflict", "quarantined")
 
 ADD = """
@@ -27,19 +28,30 @@ ON CONFLICT (device_id, hour) DO UPDATE SET
 
 
 class Ledger:
-    """What became of a batch, being counted."""
+    """What became of a batch, being counted. lines: (device, hour in µs since 1970) → a number for each of OUTCOMES."""
 
     def __init__(self) -> None:
-        self.lines: dict[tuple[str, datetime], dict[Outcome, int]] = defaultdict(lambda: dict.fromkeys(OUTCOMES, 0))
+        self.lines: dict[tuple[str, int], list[int]] = {}
         self.total: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
 
     def count(self, device_id: str, at: datetime, outcome: Outcome, number: int = 1) -> None:
-        self.lines[device_id, at.replace(minute=0, second=0, microsecond=0)][outcome] += number
-        self.total[outcome] += number
+        self.count_lines([device_id], [hour_us(at)], outcome, [number])
+
+    def count_lines(
+        self, device_ids: Sequence[str], hours_us: Sequence[int], outcome: Outcome, numbers: Sequence[int]
+    ) -> None:
+        """Columns of lines, each with how many came to this end."""
+        place = OUTCOMES.index(outcome)
+        for key, number in zip(zip(device_ids, hours_us, strict=True), numbers, strict=True):
+            line = self.lines.get(key)
+            if line is None:
+                line = self.lines[key] = [0] * len(OUTCOMES)
+            line[place] += number
+            self.total[outcome] += number
 
     def take_back(self, device_id: str, at: datetime, outcome: Outcome) -> None:
         """What was counted at an earlier commit has become something else; total has only what is new."""
-        self.lines[device_id, at.replace(minute=0, second=0, microsecond=0)][outcome] -= 1
+        self.lines.setdefault((device_id, hour_us(at)), [0] * len(OUTCOMES))[OUTCOMES.index(outcome)] -= 1
 
 
 async def write_ledger(conn: psycopg.AsyncConnection[Any], ledger: Ledger) -> None:
@@ -47,9 +59,13 @@ async def write_ledger(conn: psycopg.AsyncConnection[Any], ledger: Ledger) -> No
     if not ledger.lines:
         return
     keys = sorted(ledger.lines)
-    hours_us = np.array([round(hour.timestamp()) * 1_000_000 for _, hour in keys], dtype=np.int64)
-    columns = [array(texts([device_id for device_id, _ in keys]), "text"), array(times(hours_us), "timestamptz")]
-    for outcome in OUTCOMES:
-        counts = np.array([ledger.lines[key][outcome] for key in keys], dtype=np.int64)
-        columns.append(array(integers(counts, 8), "int8"))
+    device_ids, hours_us = zip(*keys, strict=True)
+    counts = np.array([ledger.lines[key] for key in keys], dtype=np.int64)
+    columns = [array(texts(device_ids), "text"), array(times(np.array(hours_us, dtype=np.int64)), "timestamptz")]
+    columns += [array(integers(counts[:, place], 8), "int8") for place in range(len(OUTCOMES))]
     await conn.execute(ADD, columns)
+
+
+def hour_us(at: datetime) -> int:
+    """The beginning of its hour, in microseconds since 1970."""
+    return int(at.timestamp() // 3600) * HOUR_US

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +24,8 @@ from storage import flavour, outbox
 from storage.alert_write import write_states, write_transitions
 from storage.copy_binary import Column, array, integers, optional_integers, texts, times
 from storage.kind_tables import reading_table
-from storage.ledger import Ledger, Outcome, write_ledger
+from storage.ledger import HOUR_US, Ledger, Outcome, write_ledger
+from storage.ledger_marks import Marks
 from storage.quarantine import write_quarantine
 from storage.quarantine_replay import Waiting, close, same_again
 from storage.readings import write_readings
@@ -45,7 +45,6 @@ MARK = """
 INSERT INTO rollup_mark (kind, bucket, device_id) SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::text[])
 """
 BUCKET_US = 300 * 1_000_000
-HOUR_US = 3_600 * 1_000_000
 DAY_US = 24 * HOUR_US
 
 
@@ -66,6 +65,7 @@ class Writer:
     notice_severity: int
     hypertables: bool
     weeks: set[tuple[str, datetime]] = field(default_factory=set)
+    marks: Marks = field(default_factory=Marks)
 
     async def write(
         self,
@@ -110,11 +110,13 @@ class Writer:
             if replayed:
                 await close(self.conn, replayed, ledger, again, now)
             await write_ledger(self.conn, ledger)
+            marked = await self.marks.write(self.conn, ledger, now)
             await write_states(self.conn, evaluated.states)
             transitions = await write_transitions(self.conn, evaluated.transitions, now)
             for number, transition in transitions:
                 if wants_notice(transition, self.notice_severity):
                     await outbox.defer_notice(self.jobs, self.conn, number)
+        self.marks.remember(marked)
         return Written(ledger.total, transitions)
 
     async def _make_partitions(self, batch: Sequence[Readings]) -> None:
@@ -132,7 +134,6 @@ class Writer:
         rows = _newest(readings, np.asarray(stored, dtype=np.intp))
         if not rows:
             return
-        numbers = {name: column[rows].tolist() for name, column in readings.numbers.items()}
         values = [
             readings.kind.name,
             array(texts([readings.device_id[row] for row in rows]), "text"),
@@ -142,7 +143,7 @@ class Writer:
             array(texts([readings.boot[row] for row in rows]), "text"),
             array(integers(readings.qc[rows], 2), "int2"),
             array(integers(readings.reason[rows], 4), "int4"),
-            array(texts([_values(numbers, at, readings.fw[row]) for at, row in enumerate(rows)]), "text"),
+            array(texts(_values(readings, rows)), "text"),
             array(_remembered(learnt, readings.device[rows]), "bytea"),
         ]
         await self.conn.execute(LATEST, values)
@@ -171,27 +172,29 @@ def _newest(readings: Readings, rows: npt.NDArray[np.intp]) -> list[int]:
     by_device = rows[np.lexsort((readings.ts_us[rows], readings.device[rows]))]
     device = readings.device[by_device]
     newest: list[int] = by_device[np.append(device[1:] != device[:-1], True)[: len(device)]].tolist()
-    return sorted(newest, key=lambda row: readings.device_id[row])
+    return sorted(newest, key=readings.device_id.__getitem__)
 
 
 def _count(ledger: Ledger, readings: Readings, rows: Sequence[int], outcome: Outcome) -> None:
-    """Count rows into their ledger lines, one call a line."""
+    """Count rows into their ledger lines."""
     if not rows:
         return
     chosen = np.asarray(rows, dtype=np.intp)
-    chosen = chosen[np.lexsort((readings.ts_us[chosen], readings.device[chosen]))]
-    device, hour = readings.device[chosen], readings.ts_us[chosen] // HOUR_US
-    edges = np.flatnonzero((device[1:] != device[:-1]) | (hour[1:] != hour[:-1])) + 1
-    for start, end in pairwise([0, *edges.tolist(), len(chosen)]):
-        row = int(chosen[start])
-        ledger.count(readings.device_id[row], readings.ts(row), outcome, end - start)
+    hour_us = readings.ts_us[chosen] // HOUR_US * HOUR_US
+    order = np.lexsort((hour_us, readings.device[chosen]))
+    device, hour_us = readings.device[chosen[order]], hour_us[order]
+    first = np.flatnonzero(np.append(True, (device[1:] != device[:-1]) | (hour_us[1:] != hour_us[:-1])))
+    numbers = np.diff(np.append(first, len(order)))
+    device_ids = [readings.device_id[row] for row in chosen[order[first]].tolist()]
+    ledger.count_lines(device_ids, hour_us[first].tolist(), outcome, numbers.tolist())
 
 
-def _values(numbers: dict[str, list[float]], at: int, fw: str | None) -> str:
-    """The values of one reading as `latest` keeps them; NaN is null."""
-    values: dict[str, float | str | None] = {name: column[at] for name, column in numbers.items()}
-    values["fw"] = fw
-    return to_json(values, inf_nan_mode="null").decode()
+def _values(readings: Readings, rows: Sequence[int]) -> list[str]:
+    """The values of readings as `latest` keeps them; NaN is null."""
+    names = (*readings.numbers, "fw")
+    columns = [column[rows].tolist() for column in readings.numbers.values()]
+    told = zip(*columns, [readings.fw[row] for row in rows], strict=True)
+    return [to_json(dict(zip(names, each, strict=True)), inf_nan_mode="null").decode() for each in told]
 
 
 def _remembered(learnt: Learnt | None, device: npt.NDArray[np.int64]) -> Column:

@@ -16,8 +16,10 @@ from runtime.log import get_logger
 from runtime.stop import sleep_until
 from worker import database, metrics
 from worker.context import Context
+from worker.count_ledger import count_ledger
 from worker.roll_up import roll_up
-from worker.upkeep import forget_sessions, prune_jobs, retry_stalled
+from worker.upkeep import drop_payloads, forget_sessions, prune_jobs, retry_stalled
+from worker.watch import watch
 
 log = get_logger(__name__)
 
@@ -33,9 +35,12 @@ class Job(NamedTuple):
 
 SCHEDULE = (
     Job(2, roll_up),
+    Job(5, watch),
     Job(10, retry_stalled),
     Job(HOUR, forget_sessions),
     Job(HOUR, prune_jobs),
+    Job(HOUR, drop_payloads),
+    Job(60, count_ledger),
 )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from runtime.log import get_logger
-from storage import keys, outbox
+from storage import keys, outbox, quarantine_keep
 from worker import metrics
 from worker.context import Context
 
@@ -13,6 +15,8 @@ log = get_logger(__name__)
 SILENT_S = 30.0
 STUCK_S = 300.0
 KEEP_JOBS_H = 7 * 24
+# A payload may have 256 KiB; TOAST deletes them one by one.
+PAYLOADS_AT_ONCE = 1_000
 
 
 async def retry_stalled(here: Context) -> None:
@@ -35,3 +39,18 @@ async def prune_jobs(here: Context) -> None:
     await here.outbox.job_manager.delete_old_jobs(
         KEEP_JOBS_H, include_failed=True, include_cancelled=True, include_aborted=True
     )
+
+
+async def drop_payloads(here: Context) -> None:
+    """Drop payloads of quarantine that are replayed or discarded and old; rows, counts and events stay."""
+    if not here.settings.quarantine_keep_days:
+        return
+    before = datetime.now(UTC) - timedelta(days=here.settings.quarantine_keep_days)
+    total = 0
+    async with here.pool.connection() as conn:
+        while (
+            dropped := await quarantine_keep.drop_payloads(conn, before, PAYLOADS_AT_ONCE)
+        ) and not here.stop.is_set():
+            total += dropped
+    if total:
+        log.info("payloads.dropped", count=total)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from math import nan
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import psycopg
 from fastapi import Query
@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from api import context, quarantine_shapes
 from api.auth import Endpoints
-from api.params import DeviceId, From, To, Window, window
+from api.params import DeviceId, DistrictFilter, From, KindFilter, To, Window, window
 from api.problems import not_found, wrong_field
 from api.reply import encode, reply
 from devices.completeness import HOUR, completeness, expected
@@ -23,12 +23,19 @@ from devices.kind import Kind
 from devices.kinds import KINDS
 from storage import drift, fleet, quarantine_gaps, read_ledger
 from storage.as_json import time_text
-from storage.read_ledger import Line
+from storage.read_ledger import By, Line
 
 ENDPOINTS = Endpoints("/api/v1")
 DEFAULT_RANGE = timedelta(hours=24)
 DRIFT_RANGE = timedelta(days=7)
 
+Groups = Annotated[
+    str,
+    Query(
+        pattern=r"^(hour|kind|district)(,(hour|kind|district)){0,2}$",
+        description="one line for each: hour, kind, district, or several of these with commas between",
+    ),
+]
 Sender = Annotated[DeviceId, Query(description="of this device")]
 
 
@@ -37,17 +44,39 @@ async def list_hours(request: Request, device: Sender, since: From = None, until
     """Every hour of the range, whole ones, oldest first, also those of silence. The last 24 by default."""
     here, now = context.of(request), context.utc_now()
     span = _range(request, since, until, now, DEFAULT_RANGE)
-    span = Window(_hour(span.since), _hour(span.until + HOUR - timedelta(microseconds=1)))
+    span = _whole_hours(span)
     async with here.pool.connection() as conn:
         found, kind = await _device(conn, device)
         lines = {line.hour: line for line in await read_ledger.lines(conn, device, *span)}
-        missing = await quarantine_gaps.missing_by_hour(conn, kind, device, *span)
+        missing = await _missing(conn, kind, device, span)
         numbered = bool(missing) or await quarantine_gaps.numbered(conn, kind, device, *span)
     items = []
     for n in range(round((span.until - span.since) / HOUR)):
         hour = span.since + n * HOUR
         line = lines.get(hour) or Line(hour, 0, 0, 0, 0, 0)
         items.append(_item(found, kind, line, missing.get(hour, 0), numbered, now))
+    return reply(encode({"items": items}))
+
+
+@ENDPOINTS.get("/ledger/summary", role="viewer", answer=quarantine_shapes.Summary)
+async def show_summary(
+    request: Request,
+    by: Groups = "hour",
+    kind: KindFilter = None,
+    district: DistrictFilter = None,
+    since: From = None,
+    until: To = None,
+) -> Response:
+    """The ledger of the whole fleet, whole hours, the last 24 by default. `final`: only late data changes it."""
+    here, now = context.of(request), context.utc_now()
+    names = cast(list[By], list(dict.fromkeys(by.split(","))))
+    most = here.settings.page_max
+    span = _whole_hours(window(since, until, now, DEFAULT_RANGE))
+    async with here.pool.connection() as conn:
+        rows = await read_ledger.summary(conn, names, *span, kind, district, most + 1)
+    if len(rows) > most:
+        raise wrong_field("by", f"more than {most} lines (SIAGA_PAGE_MAX): ask for a shorter range or for less detail")
+    items = [row | {"hour": time_text(row["hour"])} if "hour" in row else row for row in rows]
     return reply(encode({"items": items}))
 
 
@@ -89,6 +118,14 @@ async def show_drift(request: Request, device: Sender, since: From = None, until
     )
 
 
+async def _missing(conn: psycopg.AsyncConnection[Any], kind: Kind, device: str, span: Window) -> dict[datetime, int]:
+    """From raw readings; of hours before the first that is left, as it was counted when they were there."""
+    counted = await read_ledger.counted_missing(conn, device, *span)
+    first = await read_ledger.first_raw(conn, kind, device)
+    missing = await quarantine_gaps.missing_by_hour(conn, kind, device, *span)
+    return missing | {hour: number for hour, number in counted.items() if first is None or hour + HOUR <= first}
+
+
 def _item(device: Device, kind: Kind, line: Line, missing: int, numbered: bool, now: datetime) -> dict[str, Any]:
     wanted = line.stored + missing
     if not wanted or not numbered:
@@ -112,6 +149,10 @@ async def _device(conn: psycopg.AsyncConnection[Any], name: str) -> tuple[Device
     if found is None or kind is None:
         raise not_found(f"device {name!r}")
     return found, kind
+
+
+def _whole_hours(span: Window) -> Window:
+    return Window(_hour(span.since), _hour(span.until + HOUR - timedelta(microseconds=1)))
 
 
 def _hour(at: datetime) -> datetime:

@@ -41,6 +41,71 @@ async def test_hours_with_what_is_missing_and_silence(viewer: httpx.AsyncClient,
     assert three == ("2026-11-20T14:00:00Z", 0, 0, 0, 0, 0.0)
 
 
+async def test_hours_of_which_the_raw_rows_are_gone(viewer: httpx.AsyncClient, town: Any, gauge: str) -> None:
+    """What was counted while they were there stands for them; hours with rows are told by their rows."""
+    town._insert("ledger_missing", device_id=gauge, hour=START, missing=7)
+    town._insert("ledger_missing", device_id=gauge, hour=START + HOUR, missing=7)
+    town.conn.execute("DELETE FROM reading_water_level WHERE ts < %s", (START + HOUR,))
+    answer = await viewer.get(f"/api/v1/ledger?device={gauge}&{RANGE}")
+    assert [(item["missing"], item["expected"]) for item in answer.json()["items"][:2]] == [(7, 10), (0, 1)]
+    town.conn.execute("DELETE FROM reading_water_level")
+    answer = await viewer.get(f"/api/v1/ledger?device={gauge}&{RANGE}")
+    assert [item["missing"] for item in answer.json()["items"]] == [7, 7, 0]
+
+
+def summed(town: Any, at: datetime, kind: str, district: str, stored: int, expected: int, **more: Any) -> None:
+    row = {
+        "received": stored, "stored": stored, "duplicate": 0, "conflict": 0, "quarantined": 0, "missing": 0,
+        "expected": expected, "met": min(stored, expected), "summed_at": at + 4 * HOUR,
+    } | more  # fmt: skip
+    town._insert("ledger_sum", hour=at, kind=kind, district=district, **row)
+
+
+async def test_summary_of_the_fleet(viewer: httpx.AsyncClient, town: Any) -> None:
+    summed(town, START, "streetlight", "12.09.19", 30, 40, missing=10)
+    summed(town, START, "streetlight", "", 8, 8)
+    summed(town, START, "traffic", "12.09.19", 2, 2, summed_at=START)
+    summed(town, START + HOUR, "traffic", "12.09.19", 0, 10)
+    summed(town, START, "", "", 0, 0, received=5, quarantined=5)
+
+    async def ask(query: str) -> list[dict[str, Any]]:
+        answer = await viewer.get(f"/api/v1/ledger/summary?{RANGE}&{query}")
+        shapes.Summary.model_validate_json(answer.content)
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
+    one, two = await ask("")
+    assert one == {
+        "hour": "2026-11-20T12:00:00Z", "received": 45, "stored": 40, "duplicate": 0, "conflict": 0,
+        "quarantined": 5, "missing": 10, "expected": 50, "completeness": 0.8, "final": False,
+    }  # fmt: skip
+    assert (two["completeness"], two["final"]) == (0.0, True)
+    by_kind = await ask("by=kind")
+    assert [(item["kind"], item["stored"], item["expected"], item["completeness"]) for item in by_kind] == [
+        (None, 0, 0, None), ("streetlight", 38, 48, 38 / 48), ("traffic", 2, 12, 2 / 12),
+    ]  # fmt: skip
+    by_both = await ask("by=district,hour&kind=streetlight")
+    assert [(item["district"], item["stored"]) for item in by_both] == [(None, 8), ("12.09.19", 30)]
+    assert [item["stored"] for item in await ask("by=kind&district=12.09.19")] == [30, 2]
+
+
+@pytest.mark.parametrize(("query", "field"), [("by=mood", "by"), ("by=hour,,kind", "by"), ("from=now-", "from")])
+async def test_summary_refused(viewer: httpx.AsyncClient, query: str, field: str) -> None:
+    answer = await viewer.get(f"/api/v1/ledger/summary?{query}")
+    assert answer.status_code == 422
+    assert [each["field"] for each in answer.json()["errors"]] == [field]
+
+
+async def test_a_summary_longer_than_a_page_is_refused(viewer: httpx.AsyncClient, town: Any) -> None:
+    town.conn.execute(
+        "INSERT INTO ledger_sum SELECT h, '', '', 0, 0, 0, 0, 0, 0, 0, 0, h"
+        " FROM generate_series(%s, %s, interval '1 hour') AS t(h)", (START, START + 1000 * HOUR),
+    )  # fmt: skip
+    answer = await viewer.get(f"/api/v1/ledger/summary?from={START:%Y-%m-%dT%H:%M:%SZ}&to=2027-11-20T12:00:00Z")
+    assert answer.status_code == 422
+    assert "SIAGA_PAGE_MAX" in answer.text
+
+
 async def test_missing_ranges(viewer: httpx.AsyncClient, gauge: str) -> None:
     answer = await viewer.get(f"/api/v1/ledger/missing?device={gauge}&{RANGE}")
     shapes.MissingRanges.model_validate_json(answer.content)

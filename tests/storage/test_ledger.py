@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from devices.device import Device
 from storage.fleet import import_devices
-from storage.ledger import Ledger
+from storage.ledger import Ledger, hour_us
 from tests.storage.world import GAUGE, NOW, REGION, World, minutes, packet
 
 _number = itertools.count(1)
@@ -113,4 +113,4 @@ def test_totals_of_a_batch() -> None:
     ledger.count("a", NOW, "stored", 4)
     ledger.count("b", NOW, "duplicate", 2)
     assert ledger.total == {"stored": 5, "duplicate": 2, "conflict": 0, "quarantined": 0}
-    assert set(ledger.lines) == {("a", NOW), ("b", NOW)}
+    assert set(ledger.lines) == {("a", hour_us(NOW)), ("b", hour_us(NOW))}

@@ -20,7 +20,8 @@ from tests.servers import Postgres
 
 FIXED_TABLES = {
     "device", "latest", "ledger", "quarantine", "alert", "transition", "alert_state", "notice", "rollup_mark",
-    "api_key", "session", "part", "alembic_version", "procrastinate_jobs",
+    "api_key", "session", "part", "ingest_session", "ledger_mark", "ledger_missing",
+    "ledger_sum", "alembic_version", "procrastinate_jobs",
 }  # fmt: skip
 SCHEMA = """
 SELECT table_name, column_name, data_type, is_nullable, collation_name FROM information_schema.columns
@@ -57,7 +58,7 @@ def columns(conn: psycopg.Connection, table: str) -> set[str]:
 def test_an_empty_database_gets_everything(empty_database_url: str) -> None:
     lines = run(empty_database_url)
     assert lines[0].startswith("PostgreSQL 18")
-    assert "migrated fixed tables from nothing to 0003" in lines
+    assert "migrated fixed tables from nothing to 0005" in lines
     assert lines[-1] == "schema is up to date"
     with psycopg.connect(empty_database_url) as conn:
         tables = {name for (name,) in conn.execute("SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')")}

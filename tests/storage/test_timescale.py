@@ -8,8 +8,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from devices.completeness import HOUR
 from devices.kinds import KINDS
 from storage import flavour, kind_tables, read_latest, read_readings
+from storage.ledger_count import count_missing
+from storage.ledger_sum import sum_hours
 from storage.migrate import migrate
 from tests.storage.test_migrate import MoreAir, air_quality, columns
 from tests.storage.world import COUNTER, GAUGE, LAMP, NOW, World, minutes, packet
@@ -72,3 +75,12 @@ async def test_what_was_written_can_be_read(world: World) -> None:
     (latest,) = await read_latest.list_latest(world.conn, "water_level", None, None, "", 10)
     assert (latest.device_id, latest.level_m) == (GAUGE.id, 2.0)
     assert (await read_latest.rates(world.conn, [latest], NOW))[GAUGE.id] == pytest.approx(1.0)
+
+
+async def test_what_is_missing_is_counted(world: World) -> None:
+    readings = [{"ts": NOW - minutes(9 - seq), "seq": seq, "boot": "a", "level_m": 2.0} for seq in (1, 2, 6)]
+    await world.send([packet(GAUGE.id, each) for each in readings])
+    at = NOW + 4 * HOUR
+    assert await count_missing(world.conn, at, 10) is False
+    await sum_hours(world.conn, at, 10)
+    assert await world.one("SELECT sum(missing)::int FROM ledger_sum WHERE kind = 'water_level'") == 3

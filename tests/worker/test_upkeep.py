@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.storage.world import World
-from worker.upkeep import forget_sessions, prune_jobs, retry_stalled
+from tests.storage.world import GAUGE, World, packet
+from worker import upkeep
+from worker.count_ledger import count_ledger
+from worker.upkeep import drop_payloads, forget_sessions, prune_jobs, retry_stalled
 
 Make = Callable[..., Any]
 
@@ -66,3 +69,39 @@ async def test_sessions_that_are_over_are_forgotten(world: World, worker: Make) 
         )
     await forget_sessions(await worker())
     assert await world.rows("SELECT digest FROM session") == [(b"running",)]
+
+
+async def test_payloads_that_had_their_time_are_dropped(
+    world: World, worker: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In batches; rows, counts and what waits for a person stay, and what comes again is still recognised."""
+    monkeypatch.setattr(upkeep, "PAYLOADS_AT_ONCE", 2)
+    now = datetime.now(UTC)
+    bad = [packet(GAUGE.id, {"ts": n}, at=now) for n in range(8)]
+    await world.send(bad, now)
+    states = [*["discarded"] * 3, "replayed", "replayed", "open", "claimed", "replaying"]
+    await world.conn.execute(
+        "UPDATE quarantine SET last_seen = now() - interval '91 days', state = (%s::text[])[id]", (states,)
+    )
+    await world.conn.execute("UPDATE quarantine SET last_seen = now() - interval '89 days' WHERE id = 1")
+    kept = "SELECT id, count FROM quarantine WHERE payload IS NOT NULL ORDER BY id"
+    await drop_payloads(await worker(quarantine_keep_days=0))
+    assert len(await world.rows(kept)) == 8
+    here = await worker()
+    for _ in range(2):
+        await drop_payloads(here)
+        assert await world.rows(kept) == [(1, 1), (6, 1), (7, 1), (8, 1)]
+    await world.send(bad, now)
+    assert await world.rows("SELECT count, count(*) FROM quarantine GROUP BY 1") == [(2, 8)]
+
+
+async def test_the_ledger_is_counted_then_summed(world: World, worker: Make) -> None:
+    at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
+    readings = [{"ts": at + timedelta(minutes=n), "seq": n, "boot": "a", "level_m": 1.0} for n in (1, 2, 7)]
+    await world.send([packet(GAUGE.id, each, at=at + timedelta(minutes=9)) for each in readings], at)
+    here = await worker()
+    while await count_ledger(here) is not None:
+        pass
+    query = "SELECT stored, missing, expected FROM ledger_sum WHERE hour = %s AND kind = 'water_level'"
+    assert await world.rows(query, at) == [(3, 4, 7)]
+    assert await world.one("SELECT count(*) FROM ledger_mark") == 0
