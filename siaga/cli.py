@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+from siaga.quarantine_cli import quarantine_app
+from siaga.terminal import give_up, print_table, read_settings
 
 if TYPE_CHECKING:
     from runtime.settings import Settings
@@ -18,6 +21,7 @@ Found = TypeVar("Found")
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 devices_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(devices_app, name="devices", help="The registry of devices.")
+app.add_typer(quarantine_app, name="quarantine", help="What could not become readings: look at it, and act.")
 
 # What follows `siaga simulate` is read by the simulator's own command.
 FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -56,8 +60,8 @@ def start_everything(
         try:
             parse_duration(history, "--history")
         except ValueError as error:
-            _give_up(error)
-    raise typer.Exit(up(Options(data, api_port, mqtt_port, devices, seed, simulator, history), _settings()))
+            give_up(error)
+    raise typer.Exit(up(Options(data, api_port, mqtt_port, devices, seed, simulator, history), read_settings()))
 
 
 @app.command("env")
@@ -70,7 +74,7 @@ def show_environment(
     try:
         lines = environment(data)
     except FolderError as error:
-        _give_up(error)
+        give_up(error)
     for name, value in lines.items():
         typer.echo(f"export {name}={shlex.quote(value)}")
 
@@ -84,9 +88,9 @@ def migrate() -> None:
     from storage.migrate import migrate as run
 
     try:
-        run(require(_settings().database_url, "SIAGA_DATABASE_URL"), typer.echo)
+        run(require(read_settings().database_url, "SIAGA_DATABASE_URL"), typer.echo)
     except (SettingError, psycopg.Error, RuntimeError) as error:
-        _give_up(error)
+        give_up(error)
 
 
 @app.command()
@@ -135,7 +139,7 @@ def verify(
     from siaga.verify.main import Options
     from siaga.verify.main import verify as run
 
-    raise typer.Exit(run(Options(truth, as_json, patience, late, most), _settings()))
+    raise typer.Exit(run(Options(truth, as_json, patience, late, most), read_settings()))
 
 
 @app.command("decode")
@@ -176,9 +180,9 @@ def decode_sample(
             at=time_of(at) if at else None,
             attributes=attributes_of(attribute or []),
         )
-        tried = decode(options, _settings())
+        tried = decode(options, read_settings())
     except DecodeError as error:
-        _give_up(error)
+        give_up(error)
     if as_json:
         typer.echo(json.dumps(plain(tried), indent=2, ensure_ascii=False))
     else:
@@ -193,12 +197,12 @@ def show_settings(
     """List every setting: environment variable, value, unit, default and what it does."""
     from runtime.settings import describe
 
-    lines = describe(_settings())
+    lines = describe(read_settings())
     if as_json:
         typer.echo(json.dumps([line._asdict() for line in lines], indent=2, ensure_ascii=False))
         return
     rows = [(s.env, s.value or "-", s.unit, s.default or "-", s.text) for s in lines]
-    _print_table(("setting", "value", "unit", "default", "what it does"), rows)
+    print_table(("setting", "value", "unit", "default", "what it does"), rows)
 
 
 @devices_app.command("import")
@@ -226,7 +230,7 @@ def list_devices(
         typer.echo(json.dumps([plain(device) for device in found], indent=2, ensure_ascii=False))
         return
     rows = [(d.id, d.kind, d.name or "-", d.district or "-") for d in found]
-    _print_table(("id", "kind", "name", "district"), rows)
+    print_table(("id", "kind", "name", "district"), rows)
 
 
 @devices_app.command("show")
@@ -238,25 +242,16 @@ def show_device(device_id: Annotated[str, typer.Argument(metavar="ID")]) -> None
     typer.echo(json.dumps(plain(device), indent=2, ensure_ascii=False))
 
 
-def _settings() -> Settings:
-    from runtime.settings import SettingError, load
-
-    try:
-        return load()
-    except SettingError as error:
-        _give_up(error)
-
-
 def _run_part(name: str, run: Callable[[Settings], int]) -> None:
     from runtime import log
     from runtime.settings import SettingError
 
-    settings = _settings()
+    settings = read_settings()
     log.setup(name, settings.log_level)
     try:
         raise typer.Exit(run(settings))
     except SettingError as error:
-        _give_up(error)
+        give_up(error)
 
 
 def _forward(name: str, run: Callable[..., object], context: typer.Context) -> None:
@@ -272,19 +267,8 @@ def _with_registry(ask: Callable[[str], Found]) -> Found:
     from siaga.registry import RegistryError
 
     try:
-        return ask(require(_settings().database_url, "SIAGA_DATABASE_URL"))
+        return ask(require(read_settings().database_url, "SIAGA_DATABASE_URL"))
     except psycopg.errors.UndefinedTable:
-        _give_up(RegistryError("the database has no tables yet; run `siaga migrate`"))
+        give_up(RegistryError("the database has no tables yet; run `siaga migrate`"))
     except (RegistryError, SettingError, psycopg.Error) as error:
-        _give_up(error)
-
-
-def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    for row in (head, *rows):
-        typer.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _give_up(error: Exception) -> NoReturn:
-    typer.echo(f"siaga: {str(error).strip()}", err=True)
-    raise typer.Exit(1)
+        give_up(error)

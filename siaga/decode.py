@@ -74,9 +74,9 @@ def packets(options: Options) -> Iterator[Packet]:
     except OSError as error:
         raise DecodeError(f"--sample: {error}") from None
     now = options.at or datetime.now(UTC)
-    lines = [_line(line) for line in data.splitlines() if line.strip()]
-    told = [line for line in lines if line is not None]
-    if not told or len(told) < len(lines):
+    found = [_line(line) for line in data.splitlines() if line.strip()]
+    told = [line for line in found if line is not None]
+    if not told or len(told) < len(found):
         yield Packet(topic, data.removesuffix(b"\n"), now)
         return
     for line in told:
@@ -103,18 +103,23 @@ def as_text(tried: list[Tried]) -> Iterator[str]:
     """The same in lines for people."""
     for number, told in enumerate(as_json(tried), 1):
         yield f"packet {number}: {told['topic']}, received {told['received_at']}"
-        for row in told["readings"]:
-            yield f"  reading of {row['device']} ({row['kind']}) at {row['ts']}"
-            yield f"    seq {_or_dash(row['seq'])}, boot {_or_dash(row['boot'])}, fw {_or_dash(row['fw'])}"
-            yield f"    qc {row['qc']} {row['quality']}{''.join(f', {name}' for name in row['reasons'])}"
-            for name, value in row["values"].items():
-                derived = " (derived)" if name in row["derived"] else ""
-                yield f"    {name} = {value:.10g}{derived}"
-        for entry in told["quarantined"]:
-            yield f"  quarantined of {entry['device']}: {entry['reason']}: {entry['detail']}"
-            yield f"    {entry['payload']}"
-        if told["unknown_fields"]:
-            yield f"  unknown fields, not stored: {told['unknown_fields']}"
+        yield from lines(told)
+
+
+def lines(told: Mapping[str, Any]) -> Iterator[str]:
+    """One object of as_json in lines."""
+    for row in told["readings"]:
+        yield f"  reading of {row['device']} ({row['kind']}) at {row['ts']}"
+        yield f"    seq {_or_dash(row['seq'])}, boot {_or_dash(row['boot'])}, fw {_or_dash(row['fw'])}"
+        yield f"    qc {row['qc']} {row['quality']}{''.join(f', {name}' for name in row['reasons'])}"
+        for name, value in row["values"].items():
+            derived = " (derived)" if name in row["derived"] else ""
+            yield f"    {name} = {value:.10g}{derived}"
+    for entry in told["quarantined"]:
+        yield f"  quarantined of {entry['device']}: {entry['reason']}: {entry['detail']}"
+        yield f"    {entry['payload']}"
+    if told["unknown_fields"]:
+        yield f"  unknown fields, not stored: {told['unknown_fields']}"
 
 
 def rows(readings: Readings) -> Iterator[dict[str, Any]]:

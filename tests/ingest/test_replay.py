@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,11 +20,14 @@ from ingest.replay import replay_waiting
 from storage.connect import connect_async
 from storage.fleet import import_devices
 from storage.quarantine_act import Order, act
+from tests.servers import free_port
+from tests.storage.waiting import until
 from tests.storage.world import GAUGE, LAMP, World, packet
 
 HOUR = timedelta(hours=1)
 ARRIVED = datetime.now(UTC).replace(minute=30, second=0, microsecond=0) - 5 * HOUR
 SEVEN_H_S = 25_200.0
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -176,3 +183,83 @@ async def test_bounded_and_oldest_first(world: World) -> None:
     await ask(world, -SEVEN_H_S - 600)
     assert [await replay(world, 2) for _ in range(4)] == [2, 2, 1, 0]
     assert await world.one("SELECT count(*) FROM reading_water_level") == 5
+
+
+class Ingest:
+    """The real process. It needs no broker for this: nobody listens where it looks for one."""
+
+    def __init__(self, database_url: str, log: Path) -> None:
+        env = {
+            **os.environ, "SIAGA_DATABASE_URL": database_url, "SIAGA_MQTT_URL": f"mqtt://127.0.0.1:{free_port()}",
+            "SIAGA_FLEET_RELOAD_S": "1", "SIAGA_REPLAY_BATCH": "10",
+        }  # fmt: skip
+        with log.open("ab") as out:
+            command = [sys.executable, "-m", "siaga", "ingest"]
+            self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=out, stderr=out)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.mark.slow
+async def test_kill_9_in_the_middle_of_many(world: World, tmp_path: Path) -> None:
+    """Each entry waits or is done, readings and ledger with it; started again, all are done once."""
+    many = 200
+    ahead = [sent(GAUGE, ARRIVED + 7 * HOUR - timedelta(seconds=n), seq=n, boot="a", level_m=1.0) for n in range(many)]
+    await world.send(ahead, now=ARRIVED)
+    # A pause in each transaction: the kill must come while there is something left.
+    await world.conn.execute(
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN NEW;"
+        " END $$"
+    )
+    await world.conn.execute(
+        "CREATE TRIGGER dawdle BEFORE INSERT ON quarantine_event FOR EACH ROW WHEN (NEW.what = 'replayed')"
+        " EXECUTE FUNCTION dawdle()"
+    )
+    await ask(world, -SEVEN_H_S)
+    await world.ground.close()  # its lock is for ingest now
+    async with await connect_async(world.url, "test") as conn:
+
+        async def states() -> dict[str, int]:
+            cursor = await conn.execute("SELECT state, count(*) FROM quarantine GROUP BY state")
+            return dict(await cursor.fetchall())
+
+        async def done() -> list[Any]:
+            """Readings, lines of the ledger and events: what every entry that is done has left behind, once."""
+            cursor = await conn.execute(
+                "SELECT (SELECT count(*) FROM reading_water_level),"
+                " (SELECT sum(stored) FROM ledger WHERE device_id = %s), (SELECT sum(quarantined) FROM ledger),"
+                " (SELECT count(*) FROM quarantine_event WHERE what = 'replayed')",
+                (GAUGE.id,),
+            )
+            return list((await cursor.fetchone()) or ())
+
+        ingest = Ingest(world.url, tmp_path / "log")
+        try:
+            await until(lambda: _at_least(states, 30))
+        finally:
+            ingest.kill()
+        await until(lambda: _left(conn))  # the server may still be at what the killed process sent last
+        ended = (await states())["replayed"]
+        print(f"killed after {ended} of {many}")
+        assert await states() == {"replaying": many - ended, "replayed": ended}
+        assert ended < many
+        assert await done() == [ended, ended, many - ended, ended]
+        await conn.execute("DROP TRIGGER dawdle ON quarantine_event")
+        ingest = Ingest(world.url, tmp_path / "log")
+        try:
+            await until(lambda: _at_least(states, many))
+        finally:
+            ingest.kill()
+        assert await done() == [many, many, 0, many]
+    await world.restart()
+
+
+async def _at_least(states: Any, number: int) -> bool:
+    return bool((await states()).get("replayed", 0) >= number)
+
+
+async def _left(conn: psycopg.AsyncConnection[Any]) -> bool:
+    query = "SELECT FROM pg_stat_activity WHERE application_name = 'siaga ingest' AND datname = current_database()"
+    return not await (await conn.execute(query)).fetchall()
