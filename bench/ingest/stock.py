@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, NotRequired
 
 import paho.mqtt.client as paho
 import psycopg
 from paho.mqtt.enums import CallbackAPIVersion
 from psycopg import sql
+from pydantic import AwareDatetime, ConfigDict, TypeAdapter
+from typing_extensions import TypedDict
 
 from bench.ingest.competitor import COLUMNS, TABLE, Competitor, Running, Task, python, talking
-from devices.kinds import KINDS
 from runtime.mqtt_url import parse_url
 
 COPY_ROWS = 1_000
 TOLD = tuple(COLUMNS)[1:]  # by the payload; the device is in the topic
+TYPES: dict[str, Any] = {"timestamptz": AwareDatetime, "int8": int | None, "text": str | None, "float8": float | None}
 
 
 def start(task: Task) -> AbstractContextManager[Running]:
@@ -29,8 +31,9 @@ def start(task: Task) -> AbstractContextManager[Running]:
 
 
 def receive(broker_url: str, client_id: str, database: str, readings: int, each: int) -> None:
-    kind = KINDS["streetlight"]
-    decode: Any = (kind.one if each == 1 else kind.many).validate_json
+    reading = TypedDict("reading", {name: NotRequired[TYPES[COLUMNS[name]]] for name in TOLD})  # type: ignore[misc]
+    reading.__pydantic_config__ = ConfigDict(val_temporal_unit="milliseconds")  # type: ignore[attr-defined]
+    decode: Any = TypeAdapter(reading if each == 1 else list[reading]).validate_json  # type: ignore[valid-type]
     names = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
     statement = sql.SQL("COPY reading ({}) FROM STDIN (FORMAT BINARY)").format(names)
     rows: list[tuple[Any, ...]] = []
