@@ -18,7 +18,8 @@ class Fleet:
 
     def __init__(self, devices: Iterable[Device] = ()) -> None:
         self.devices: tuple[Device, ...] = tuple(devices)
-        self.number: dict[str, int] = {device.id: i for i, device in enumerate(self.devices)}
+        self.ids: tuple[str, ...] = tuple(device.id for device in self.devices)
+        self.number: dict[str, int] = {device_id: number for number, device_id in enumerate(self.ids)}
         self._columns: dict[str, Floats] = {}
         # Topics that were found to be right, by device number: at most one a device, so it stays bounded.
         self.senders: dict[str, int] = {}

@@ -47,7 +47,7 @@ def decode_one(kind: Kind, payload: bytes) -> dict[str, Any] | None:
     if payload[:1] == b"[":
         return None
     try:
-        return kind.one.validate_json(payload)
+        return kind.read_one(payload)
     except ValidationError:
         return None
 

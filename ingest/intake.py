@@ -7,6 +7,7 @@ sender and decode it; everything after that is columns.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from math import ceil
 from operator import itemgetter
@@ -108,10 +109,12 @@ def take_in(packets: Iterable[Packet], fleet: Fleet, limits: Limits, decoders: D
         unknown += decoded.unknown
     readings = []
     for name, rows in arrived.items():
-        unknown += unknown_fields(KINDS[name], rows.item)
+        fields = set().union(*rows.item)
+        if not fields <= KINDS[name].wire_fields:
+            unknown += unknown_fields(KINDS[name], rows.item)
         timely = _in_time(rows, fleet, limits, quarantined)
         if timely is not None:
-            readings.append(_columns(KINDS[name], *timely, fleet, limits))
+            readings.append(_columns(KINDS[name], *timely, fields, fleet, limits))
     return Batch(readings, quarantined, unknown)
 
 
@@ -152,8 +155,9 @@ def _in_time(
     if not rows.item:
         return None
     ts_us = _microseconds([item["ts"] for item in rows.item])
-    stamps = {at: round(at.timestamp() * 1e6) for at in {packet.received_at for packet in rows.packet}}
-    received_us = np.array([stamps[packet.received_at] for packet in rows.packet], dtype=np.int64)
+    arrivals = [packet.received_at for packet in rows.packet]
+    stamps = {at: round(at.timestamp() * 1e6) for at in set(arrivals)}
+    received_us = np.array(list(map(stamps.__getitem__, arrivals)), dtype=np.int64)
     ahead_us = ts_us - received_us
     future = ahead_us > limits.future_max_s * 1_000_000
     timely = ~future & (-ahead_us <= limits.age_max_days * DAY_US)
@@ -184,10 +188,13 @@ def _microseconds(times: Sequence[datetime | float]) -> Times:
     return np.rint(us).astype(np.int64)
 
 
-def _columns(kind: Kind, rows: _Rows, ts_us: Times, received_us: Times, fleet: Fleet, limits: Limits) -> Readings:
+def _columns(
+    kind: Kind, rows: _Rows, ts_us: Times, received_us: Times, fields: AbstractSet[str], fleet: Fleet, limits: Limits
+) -> Readings:
+    """fields: all that the items told; what they did not costs nothing."""
     items = rows.item
     device = np.array(rows.device, dtype=np.int64)
-    numbers = _numbers(kind, items)
+    numbers = _numbers(kind, items, fields)
     failed = np.zeros(len(items), dtype=np.bool_)
     present = np.zeros(len(items), dtype=np.bool_)
     # A device may send 1e308: what is computed from it is infinite, which JSON cannot say, and fails.
@@ -205,13 +212,13 @@ def _columns(kind: Kind, rows: _Rows, ts_us: Times, received_us: Times, fleet: F
     return Readings(
         kind=kind,
         device=device,
-        device_id=[fleet.devices[number].id for number in rows.device],
+        device_id=list(map(fleet.ids.__getitem__, rows.device)),
         packet=rows.packet,
         ts_us=ts_us,
         received_us=received_us,
-        seq=[item.get("seq") for item in items],
-        boot=[item.get("boot") for item in items],
-        fw=[item.get("fw") for item in items],
+        seq=_told("seq", items, fields),
+        boot=_told("boot", items, fields),
+        fw=_told("fw", items, fields),
         numbers=numbers,
         qc=np.where(failed, Quality.FAIL, np.where(present, Quality.GOOD, Quality.MISSING)).astype(np.int16),
         reason=(failed * Reason.RANGE + late * Reason.LATE).astype(np.int32),
@@ -219,9 +226,12 @@ def _columns(kind: Kind, rows: _Rows, ts_us: Times, received_us: Times, fleet: F
     )
 
 
-def _numbers(kind: Kind, items: Sequence[dict[str, Any]]) -> dict[str, Floats]:
+def _told(name: str, items: Sequence[dict[str, Any]], fields: AbstractSet[str]) -> list[Any]:
+    return [item.get(name) for item in items] if name in fields else [None] * len(items)
+
+
+def _numbers(kind: Kind, items: Sequence[dict[str, Any]], fields: AbstractSet[str]) -> dict[str, Floats]:
     """The columns of a kind's metrics and diagnostics. None becomes NaN: absent and null are the same to us."""
-    fields = set().union(*items)
     told = [name for name in kind.numbers if name in fields]
     if len(told) > 1:
         try:
@@ -231,6 +241,6 @@ def _numbers(kind: Kind, items: Sequence[dict[str, Any]]) -> dict[str, Floats]:
             table = np.array([[item.get(name) for name in told] for item in items], dtype=np.float64)
         columns = dict(zip(told, table.T.copy(), strict=True))
     else:
-        columns = {name: np.array([item.get(name) for item in items], dtype=np.float64) for name in told}
+        columns = {name: np.array(_told(name, items, fields), dtype=np.float64) for name in told}
     absent = np.full(len(items), np.nan)
     return {name: columns.get(name, absent) for name in kind.numbers}

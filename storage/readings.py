@@ -38,18 +38,18 @@ async def write_readings(conn: psycopg.AsyncConnection[Any], readings: Readings)
     except psycopg.errors.UniqueViolation:
         # What is stored may be neither of two rows for one time: each is compared with it, not with the other.
         return await _by_staging(conn, readings, first, [row for row, _ in repeats])
-    outcome = Stored(first, [], [])
+    outcome = Stored(list(first), [], [])
     for row, earlier in repeats:
         (outcome.duplicate if _same(readings, row, earlier) else outcome.conflict).append(row)
     return outcome
 
 
-def _first_of_each(readings: Readings) -> tuple[list[int], list[tuple[int, int]]]:
+def _first_of_each(readings: Readings) -> tuple[Sequence[int], list[tuple[int, int]]]:
     """Rows whose (device, ts) is new within the batch, and (row, earlier row) for the others."""
     order = np.lexsort((readings.ts_us, readings.device))
     device, ts_us = readings.device[order], readings.ts_us[order]
     if not ((device[1:] == device[:-1]) & (ts_us[1:] == ts_us[:-1])).any():
-        return list(range(len(readings))), []
+        return range(len(readings)), []
     seen: dict[tuple[int, int], int] = {}
     first, repeats = [], []
     for row, key in enumerate(zip(readings.device.tolist(), readings.ts_us.tolist(), strict=True)):
@@ -82,8 +82,8 @@ async def _copy(
 
 def _cells(readings: Readings, rows: Sequence[int], numbered: bool) -> list[copy_binary.Column]:
     """The columns of these rows in the order of the table, the row number last."""
-    chosen = np.asarray(rows, dtype=np.intp)
-    every = len(rows) == len(readings) and (chosen == np.arange(len(readings))).all()
+    every = rows == range(len(readings))
+    chosen: Any = slice(None) if every else np.asarray(rows, dtype=np.intp)
 
     def of(values: Sequence[Any]) -> Sequence[Any]:
         return values if every else [values[row] for row in rows]
@@ -100,7 +100,7 @@ def _cells(readings: Readings, rows: Sequence[int], numbered: bool) -> list[copy
         *(copy_binary.floats(readings.numbers[name][chosen]) for name in readings.kind.numbers),
     ]
     if numbered:
-        columns.append(copy_binary.integers(chosen, 4))
+        columns.append(copy_binary.integers(np.asarray(rows, dtype=np.intp), 4))
     return columns
 
 
