@@ -18,7 +18,6 @@ from typing import NamedTuple
 import psycopg
 
 from alerts.engine import Evaluated, evaluate
-from alerts.silence import find_silent, is_stream_silent, pace_in_service_s
 from devices.batch import Batch, Packet, Quarantined, Readings
 from devices.checks import check
 from devices.checks_memory import Learnt
@@ -28,18 +27,20 @@ from ingest.decoders.choose import NATIVE_ONLY, Decoders
 from ingest.ground import Ground, take_up
 from ingest.intake import Limits, take_in
 from ingest.mqtt import Session
-from ingest.replay import replay_waiting
+from ingest.rounds import Rounds
 from ingest.trouble import is_of_the_data
 from runtime.log import get_logger
 from runtime.settings import Settings
 from runtime.stop import sleep_until
-from storage.ingest_session import StandbyError, Stream, committed
+from storage.ingest_session import StandbyError
 from storage.uplinks import settle
 
 log = get_logger(__name__)
 
 PAUSE_FIRST_S = 0.2
 STANDBY_PATIENCE_S = 10.0
+# A batch that is at least such a part of the largest waits for no more packets.
+SMALL = 10
 DETAIL_MAX = 500
 MIB = 1 << 20
 
@@ -69,12 +70,9 @@ class Loop:
         self._limits = Limits.of(settings)
         self._decoders = decoders
         self._taken: deque[Packet] = deque()  # from the session, not yet in a batch
-        self._next_devices = self._next_silent = 0.0
-        self._told_committed: datetime | None = None  # what ingest_session says
-        self._stream_silent = False
-        self._stream_back: datetime | None = None
         self._oldest: datetime | None = None  # arrival of what is being committed
         self.counts = Counts()
+        self._rounds = Rounds(settings, session, self._limits, decoders, self.counts, self._write)
         self.trouble = ""  # why nothing is committed just now
 
     @property
@@ -93,17 +91,17 @@ class Loop:
         preparing = asyncio.create_task(self._prepare())
         try:
             while not self._stop.is_set():
-                done, _ = await asyncio.wait([preparing], timeout=max(self._due_in_s(), 0))
+                done, _ = await asyncio.wait([preparing], timeout=max(self._rounds.due_in_s, 0))
                 if not done:
-                    await self._keep(self._look_around)
+                    await self._keep(self._rounds.look)
                     continue
                 prepared, preparing = preparing.result(), asyncio.create_task(self._prepare())
                 self._oldest = prepared.packets[0].received_at if prepared.packets else None
                 if prepared.packets and await self._keep(partial(self._commit, prepared)):
                     self._session.acknowledge(prepared.packets)
                     self._oldest = None
-                if self._due_in_s() <= 0:
-                    await self._keep(self._look_around)
+                if self._rounds.due_in_s <= 0:
+                    await self._keep(self._rounds.look)
         finally:
             preparing.cancel()
             if self._ground is not None:
@@ -119,7 +117,7 @@ class Loop:
         most = self._settings.batch_max
         if not self._taken:
             self._taken += await self._session.take(most)
-            if self._settings.batch_wait_ms and len(self._taken) < most:
+            if self._settings.batch_wait_ms and len(self._taken) < most / SMALL:
                 # 500 small commits a second cost a whole core; waiting a moment makes them 30, and nobody notices.
                 await asyncio.sleep(self._settings.batch_wait_ms / 1000)
         if len(self._taken) < most:
@@ -202,54 +200,6 @@ class Loop:
         ground.engine.apply(evaluated)
         ground.memory.apply(learnt)
         self.counts.written(written)
-
-    def _due_in_s(self) -> float:
-        """When to look around again."""
-        return min(self._next_silent, self._next_devices) - time.monotonic()
-
-    async def _look_around(self, ground: Ground) -> None:
-        """At their times: devices that were registered, devices that fell silent."""
-        now = time.monotonic()
-        if now >= self._next_devices:
-            self._next_devices = now + self._settings.fleet_reload_s
-            await ground.look_for_devices()
-            await self._say_committed(ground)
-            if await self._replay(ground):  # the rest at once, but what arrives has its turn between
-                self._next_devices = now
-        # While we cannot hear nobody is silent.
-        if now >= self._next_silent and (since := self._session.subscribed_since) is not None:
-            await self._look_for_silence(ground, since)
-        if now >= self._next_silent:
-            self._next_silent = now + self._settings.stale_check_s
-
-    async def _look_for_silence(self, ground: Ground, since: datetime) -> None:
-        """Devices that fell silent. Of a stream that is silent as a whole the worker tells, once: not each device, and
-        when it is back every device has its time to speak."""
-        now = datetime.now(UTC)
-        was_silent = self._stream_silent
-        heard = max(since, self.counts.committed_at or since)
-        self._stream_silent = is_stream_silent(ground.engine, ground.fleet, now, heard, self._settings.stream_silent_s)
-        if was_silent and not self._stream_silent:
-            self._stream_back = now
-        if not self._stream_silent:
-            silent = find_silent(ground.engine, ground.fleet, now, max(since, self._stream_back or since))
-            if silent.transitions:
-                await self._write(ground, Batch([], [], 0), silent)
-
-    async def _say_committed(self, ground: Ground) -> None:
-        """Let the worker's watchdog see that the stream flows."""
-        at = self.counts.committed_at
-        if at is not None and at != self._told_committed:
-            pace_s = pace_in_service_s(ground.engine, ground.fleet)
-            await committed(ground.conn, Stream(self._settings.ingest_client_id, at, pace_s))
-            self._told_committed = at
-
-    async def _replay(self, ground: Ground) -> bool:
-        """Quarantine entries that somebody has asked to replay; whether more may wait."""
-        regions = None if "+" in self._settings.regions else list(self._settings.regions)
-        most = self._settings.replay_batch
-        told = self.counts.written
-        return await replay_waiting(ground, self._limits, regions, most, told, self._decoders) == most
 
     async def _let_go(self, error: psycopg.Error) -> None:
         """Give up the connection: whether the last commit took place can only be read from the database."""

@@ -24,6 +24,8 @@ from runtime.stop import sleep_until
 log = get_logger("ingest.mqtt")
 
 RECONNECT_FIRST_S, RECONNECT_MAX_S = 0.5, 15.0
+# Between two reads while messages trickle in; a commit waits for 30 ms anyway.
+REST_S = 0.002
 # How long acknowledgements may take to leave when we end; what does not leave is delivered again.
 FLUSH_S = 2.0
 # How often a session that was let go looks whether it is wanted again.
@@ -62,7 +64,7 @@ class Session:
         self._lane.on_connect = self._on_connect
         self._lane.on_subscribe = self._on_subscribe
         self._lane.on_disconnect = self._on_disconnect
-        self._link = Link(self._lane, broker)
+        self._link = Link(self._lane, broker, REST_S)
 
     # -- what the ingest loop uses ---------------------------------------------------------------
 

@@ -21,10 +21,14 @@ CHECK_S = 1.0
 
 
 class Link:
-    """Connect, serve, close, and again. `lost` is set when the connection has ended, or should."""
+    """Connect, serve, close, and again. `lost` is set when the connection has ended, or should.
 
-    def __init__(self, wire: Wire, broker: Broker) -> None:
-        self._wire, self._broker = wire, broker
+    rest_s: after a read that took all there was, nothing is read for so long. A broker that sends packet by packet
+    would wake us for each: at 45,000 a second that cost 1 µs of the 15 that ingest takes for one.
+    """
+
+    def __init__(self, wire: Wire, broker: Broker, rest_s: float = 0.0) -> None:
+        self._wire, self._broker, self._rest_s = wire, broker, rest_s
         self._loop = asyncio.get_running_loop()
         self._socket: Any = None
         self._written = asyncio.Event()  # nothing waits to be sent
@@ -94,9 +98,18 @@ class Link:
         if self._socket is None or self._wire.paused:
             return
         self._guarded(self._wire.loop_read)
+        if self._socket is None or self._wire.paused:
+            return
         # TLS may hold decrypted bytes that would wake nobody up.
-        if self._socket is not None and getattr(self._socket, "pending", int)():
+        if getattr(self._socket, "pending", int)():
             self._loop.call_soon(self._readable)
+        elif self._rest_s and not self._wire.more:
+            self._loop.remove_reader(self._socket)
+            self._loop.call_later(self._rest_s, self._rested, self._socket)
+
+    def _rested(self, sock: Any) -> None:
+        if sock is self._socket and not self._wire.paused:
+            self._loop.add_reader(sock, self._readable)
 
     def _writable(self) -> None:
         self._guarded(self._wire.loop_write)

@@ -49,6 +49,7 @@ class Wire(paho.Client):
         if broker.tls:
             self.tls_set_context(ssl.create_default_context())
         self.paused = False  # then nothing is read, and what has been read and not understood stays so
+        self.more = False  # the last read ended before the socket was empty
         self._data, self._at = b"", 0  # read; from _at on not yet understood
         self._pieces: list[bytes] = []  # read, of one packet that lacks …
         self._lacking = 0  # … so many bytes
@@ -118,7 +119,7 @@ class Wire(paho.Client):
 
     def _receive(self) -> bool:
         """Read until it would block; False when the connection is lost and has nothing more."""
-        room = READ_BYTES
+        room, self.more = READ_BYTES, False
         while room > 0:
             try:
                 # TLS hands out one record at a time, websockets one frame.
@@ -132,6 +133,7 @@ class Wire(paho.Client):
             self._pieces.append(data)
             self._lacking -= len(data)
             room -= len(data)
+        self.more = room <= 0
         return True
 
     def _understand(self) -> MQTTErrorCode:

@@ -36,11 +36,11 @@ async def test_a_stream_without_anything_is_one_failure(database_url: str, devic
         loop = Loop(settings.model_copy(update={"fleet_reload_s": 0.2}), session, await take_up(settings), stop)  # type: ignore[arg-type]
         task = asyncio.create_task(loop.run())
         payload = json.dumps({"ts": datetime.now(UTC).isoformat(), "level_m": 1}).encode()
-        await until(lambda: loop._stream_silent if told == 0 else alerts(conn))
+        await until(lambda: loop._rounds._stream_silent if told == 0 else alerts(conn))
         assert alerts(conn) == told
         # One is back: the others have their time to speak.
         await committed(session, [Packet("siaga/v1/12.09/gauge-1/readings", payload, datetime.now(UTC))])
-        await until(lambda: told > 0 or loop._stream_back is not None)
+        await until(lambda: told > 0 or loop._rounds._stream_back is not None)
         await until(lambda: said(conn) == (loop.counts.committed_at, 600))
         assert alerts(conn) == told
         stop.set()
