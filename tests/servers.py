@@ -265,6 +265,13 @@ class Mosquitto(Server):
     def url(self) -> str:
         return broker.url(self.port, PASSWORD)
 
+    def over_websockets(self) -> str:
+        """Listen for websockets too, from the next start on; the URL."""
+        port = free_port()
+        with Path(self.command[-1]).open("a", encoding="utf-8") as config:
+            config.write(f"\nlistener {port} {LOOPBACK}\nprotocol websockets\n")
+        return f"ws://{broker.USER}:{PASSWORD}@{LOOPBACK}:{port}/mqtt"
+
 
 def mosquitto21(folder: Path) -> Mosquitto:
     """Mosquitto 2.1 as durable as it can be: with the SQLite plugin, written at once."""

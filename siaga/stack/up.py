@@ -15,7 +15,7 @@ import psycopg
 
 from runtime.mqtt_url import parse_url
 from runtime.settings import SettingError, Settings
-from siaga.stack import broker, parts, places, ports, postgres, processes
+from siaga.stack import broker, parts, places, ports, postgres, processes, reach
 from siaga.stack.board import Board
 from siaga.stack.console import complain, say, say_of
 from siaga.stack.folder import Folder, FolderError, Kept, claim, write_json
@@ -138,7 +138,7 @@ def _check_broker(url: str) -> None:
         there = parse_url(url)
     except ValueError as error:
         raise StartError(str(error)) from None
-    if not broker.accepts(there.host, there.port, there.username, there.password, there.tls):
+    if not reach.answers(there):
         raise StartError(
             f"SIAGA_MQTT_URL: the broker at {there.host}:{there.port} does not answer or refuses this user and "
             "password. Check that it runs and that the URL is right."

@@ -1,7 +1,8 @@
-"""`siaga up` on servers of the operator's own: a PostgreSQL and a Mosquitto instead of the embedded parts."""
+"""`siaga up` on servers of the operator's own: a PostgreSQL and a Mosquitto over websockets, not the embedded parts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,24 @@ from tests.stack import Stack, until
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture
+def websockets_url(tmp_path: Path) -> Iterator[str]:
+    server = Mosquitto(tmp_path / "broker")
+    url = server.over_websockets()
+    server.start()
+    yield url
+    server.stop()
+
+
 def test_servers_named_by_settings_replace_the_embedded_ones(
-    empty_database_url: str, mosquitto: Mosquitto, tmp_path: Path
+    empty_database_url: str, websockets_url: str, tmp_path: Path
 ) -> None:
-    own = {"SIAGA_DATABASE_URL": empty_database_url, "SIAGA_MQTT_URL": mosquitto.url}
+    own = {"SIAGA_DATABASE_URL": empty_database_url, "SIAGA_MQTT_URL": websockets_url}
     stack = Stack(tmp_path / "data", "--devices", "20", settings=own)
     stack.start()
     try:
         content = stack.content
-        assert (content["database_url"], content["mqtt_url"]) == (empty_database_url, mosquitto.url)
+        assert (content["database_url"], content["mqtt_url"]) == (empty_database_url, websockets_url)
         assert content["pids"].keys() == {"ingest", "worker", "api", "simulator"}
         with stack.client() as client:
             until(lambda: len(client.get("/api/v1/latest").json()["items"]) == 20, "every device has reported")

@@ -1,0 +1,46 @@
+"""Whether a broker of the operator's own can be reached as SIAGA_MQTT_URL says, over websockets too."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import time
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.reasoncodes import ReasonCode
+
+from runtime.mqtt_url import Broker
+from siaga.stack import broker
+
+ANSWER_S = 5.0
+
+
+def answers(there: Broker) -> bool:
+    """Whether it accepts a connection with this user and password, waiting some seconds at most."""
+    if there.websocket is None:
+        return broker.accepts(there.host, there.port, there.username, there.password, there.tls)
+    return _answers_over_websockets(there, there.websocket)
+
+
+def _answers_over_websockets(there: Broker, path: str) -> bool:
+    client = paho.Client(
+        CallbackAPIVersion.VERSION2, client_id=f"siaga-up-{os.getpid()}", clean_session=True, transport="websockets"
+    )
+    client.ws_set_options(path=path)
+    client.connect_timeout = broker.CHECK_S
+    if there.username:
+        client.username_pw_set(there.username, there.password)
+    if there.tls:
+        client.tls_set_context(ssl.create_default_context())
+    told: list[ReasonCode] = []
+    client.on_connect = lambda client, userdata, flags, code, properties: told.append(code)
+    try:
+        client.connect(there.host, there.port)
+    except (OSError, ValueError):  # the latter for a name that cannot be one, as a..b
+        return False
+    deadline = time.monotonic() + ANSWER_S
+    while not told and time.monotonic() < deadline and client.loop(broker.CHECK_S) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+        pass
+    client.disconnect()
+    return bool(told) and not told[0].is_failure
