@@ -1,6 +1,8 @@
 """What is missing: numbers of a device that are neither among its readings nor in quarantine. Exact, from raw rows.
 
-A gap belongs to the time of the reading that ends it: until that one came nobody could know.
+A gap belongs to the time of the reading that ends it: until that one came nobody could know. Every boot counts from 0
+(docs/wire.md), so what is before its first reading is missing as well; but not of a device's first boot that is there:
+that one may have begun before we listened, or its readings are older than what is kept.
 """
 
 from __future__ import annotations
@@ -28,7 +30,14 @@ WITH near AS (
     SELECT boot, seq, ts, lag(seq) OVER told AS before, lag(ts) OVER told AS after_ts FROM near
     WHERE seq IS NOT NULL AND boot IS NOT NULL WINDOW told AS (PARTITION BY boot ORDER BY seq, ts)
 )
-SELECT boot, before + 1, seq - 1, after_ts, ts FROM pairs WHERE seq > before + 1 AND ts >= %(since)s ORDER BY ts, seq
+SELECT boot, before + 1, seq - 1, after_ts, ts FROM pairs WHERE seq > before + 1 AND ts >= %(since)s
+UNION ALL
+SELECT p.boot, 0, p.seq - 1, earlier.ts, p.ts FROM pairs AS p CROSS JOIN LATERAL (
+    SELECT ts FROM {table} WHERE device_id = %(device)s AND ts < p.ts AND boot <> p.boot ORDER BY ts DESC LIMIT 1
+) AS earlier
+WHERE p.before IS NULL AND p.seq > 0 AND p.ts >= %(since)s
+    AND NOT EXISTS (SELECT FROM {table} WHERE device_id = %(device)s AND boot = p.boot AND seq < p.seq)
+ORDER BY 5, 3
 """
 NEXT = "SELECT min(ts) FROM {table} WHERE device_id = %s AND ts >= %s"
 ANY_NUMBER = """
@@ -42,7 +51,8 @@ SELECT payload FROM quarantine WHERE device_id = %s AND payload IS NOT NULL AND 
 
 
 class Missing(NamedTuple):
-    """Numbers first to last of one boot, both of them missing, between readings of these times."""
+    """Numbers first to last of one boot, both of them missing, between readings of these times; from 0 on, the earlier
+    one is of another boot."""
 
     boot: str
     first: int

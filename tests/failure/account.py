@@ -23,8 +23,8 @@ Boot = tuple[str, str]  # of a device
 
 class Account(NamedTuple):
     """readings: that must be stored, all of them acknowledged. lost: of them, not stored. named: of the lost, in a
-    range of missing numbers. edge: of the lost, before the first or after the last that is stored of their boot, or
-    without a number: nothing that is stored tells of them."""
+    range of missing numbers. edge: of the lost, after the last that is stored of their boot, before the first of a
+    device's first boot, or without a number: nothing that is stored tells of them."""
 
     readings: int
     lost: int
@@ -40,7 +40,7 @@ def take(world: World, truth: Truth) -> Account:
             query = f"SELECT device_id, ts, boot, seq FROM {reading_table(kind)}"
             rows = conn.execute(query.encode()).fetchall()
             there = {(device, (ts - EPOCH) // MS) for device, ts, _, _ in rows}
-            spans = _spans((device, boot, seq) for device, _, boot, seq in rows)
+            spans = _spans(rows)
             told = {(row.device_id, row.ts_ms): row for row in truth.rows(kind.name) if row.outcome == "stored"}
             lost = [row for key, row in told.items() if key not in there]
             inner = [row for row in lost if _is_within(row, spans)]
@@ -51,21 +51,27 @@ def take(world: World, truth: Truth) -> Account:
     return account
 
 
-def _spans(rows: Iterable[tuple[str, str | None, int | None]]) -> dict[Boot, tuple[int, int]]:
-    """The first and the last number of each boot."""
-    found: dict[Boot, tuple[int, int]] = {}
-    for device, boot, seq in rows:
+def _spans(rows: Iterable[tuple[str, datetime, str | None, int | None]]) -> dict[Boot, tuple[int, int]]:
+    """Of each boot the first number that is known to be used, 0 if it came after another boot, and the last."""
+    numbers: defaultdict[Boot, list[tuple[int, datetime]]] = defaultdict(list)
+    since: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
+    for device, ts, boot, seq in rows:
         if boot is not None and seq is not None:
-            low, high = found.get((device, boot), (seq, seq))
-            found[device, boot] = min(low, seq), max(high, seq)
-    return found
+            numbers[device, boot].append((seq, ts))
+            since[device][boot] = min(ts, since[device].get(boot, ts))
+    spans = {}
+    for (device, boot), told in numbers.items():
+        (low, at), (high, _) = min(told), max(told)
+        follows = any(other != boot and began < at for other, began in since[device].items())
+        spans[device, boot] = (0 if follows else low), high
+    return spans
 
 
 def _is_within(row: Told, spans: Mapping[Boot, tuple[int, int]]) -> bool:
     if row.boot is None or row.seq is None:
         return False
-    low, high = spans.get((row.device_id, row.boot), (0, 0))
-    return low < row.seq < high
+    low, high = spans.get((row.device_id, row.boot), (0, -1))
+    return low <= row.seq < high
 
 
 def _named(api: httpx.Client, lost: Iterable[Told]) -> int:

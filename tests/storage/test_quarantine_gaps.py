@@ -61,6 +61,27 @@ async def test_what_is_in_quarantine_is_not_missing(world: World) -> None:
     assert [(each.first, each.last, each.numbers) for each in found] == [(3, 3, 1)]
 
 
+async def test_a_boot_after_another_begins_at_0(world: World) -> None:
+    """The first may have begun before anybody listened; a later one that came in the middle has lost its beginning."""
+    told = [("a", 40, 0), ("a", 41, 1), ("b", 3, 10), ("b", 5, 12), ("c", 0, 20)]
+    await world.send(
+        [packet(GAUGE.id, {"ts": BASE + minutes(m), "seq": s, "boot": b, "level_m": 1}) for b, s, m in told]
+    )
+    found = await missing(world.conn, KIND, GAUGE.id, BASE, NOW)
+    assert found == [
+        Missing("b", 0, 2, BASE + minutes(1), BASE + minutes(10)),
+        Missing("b", 4, 4, BASE + minutes(10), BASE + minutes(12)),
+    ]
+    # In the range of the reading that ends it, and in no other.
+    assert await missing(world.conn, KIND, GAUGE.id, BASE + minutes(5), BASE + minutes(11)) == found[:1]
+    assert await missing(world.conn, KIND, GAUGE.id, BASE + minutes(11), NOW) == found[1:]
+    # An earlier number of that boot, told later and of another time, shows where it began.
+    late = {"ts": BASE + minutes(30), "seq": 0, "boot": "b", "level_m": 1}
+    await world.send([packet(GAUGE.id, late)])
+    found = await missing(world.conn, KIND, GAUGE.id, BASE, BASE + minutes(11))
+    assert [(each.first, each.last) for each in found] == []
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_hours_add_up_to_a_count_by_hand(world: World, seed: int) -> None:
     """Late arrivals and a second boot included; each hour asked for alone gives what the whole range gave."""
@@ -73,7 +94,8 @@ async def test_hours_add_up_to_a_count_by_hand(world: World, seed: int) -> None:
         at = BASE + minutes(n + (120 if boot == "b" else 0))
         await world.send([packet(GAUGE.id, {"ts": at, "seq": n, "boot": boot, "level_m": 1})])
     ends = {boot: [n for b, n in sent if b == boot] for boot in "ab"}
-    by_hand = sum(max(seqs) - min(seqs) + 1 - len(seqs) for seqs in ends.values())
+    # The second boot counts from 0; the first may have begun before.
+    by_hand = sum(max(seqs) - first + 1 - len(seqs) for first, seqs in ((min(ends["a"]), ends["a"]), (0, ends["b"])))
     whole = await missing_by_hour(world.conn, KIND, GAUGE.id, BASE, NOW)
     assert sum(whole.values()) == by_hand
     for n in range(6):
