@@ -50,8 +50,9 @@ WHERE device_id = ANY (%s) GROUP BY device_id
 """
 QUARANTINE = """
 SELECT device_id, reason, topic, payload IS NULL, count(*), sum(count)::bigint,
-    array_remove(array_agg(CASE WHEN reason = ANY (%s) THEN convert_from(payload, 'UTF8')::json ->> 'ts' END), NULL)
-FROM quarantine WHERE device_id = ANY (%s) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    array_remove(array_agg(CASE WHEN reason = ANY (%s) THEN convert_from(payload, 'UTF8')::json ->> 'ts' END), NULL),
+    state = 'replayed', array_agg((extract(epoch FROM first_seen) * 1000000)::bigint)
+FROM quarantine WHERE device_id = ANY (%s) GROUP BY 1, 2, 3, 4, 8 ORDER BY 1, 2, 3, 4, 8
 """
 ALERTS = """
 SELECT id, rule, device_id, severity, peak_severity, siaga, active, (extract(epoch FROM raised_at) * 1000000)::bigint,
@@ -117,7 +118,8 @@ class LedgerTotal(NamedTuple):
 class Kept(NamedTuple):
     """Quarantine rows alike, and how often in all they came. over_cap: only counted, without payload.
 
-    ts: RFC 3339, of each row that has one.
+    ts: RFC 3339, of each row that has one. replayed: they became readings, or other rows; then these are counted, and
+    not they. arrived_us: when each came first, which is when what it became arrived.
     """
 
     device_id: str
@@ -127,6 +129,8 @@ class Kept(NamedTuple):
     rows: int
     times: int
     ts: Sequence[str] = ()
+    replayed: bool = False
+    arrived_us: Sequence[int] = ()
 
 
 class Alert(NamedTuple):

@@ -9,14 +9,14 @@ from typing import Any
 import httpx
 
 from devices.kind import Kind
-from siaga.verify import answers
+from siaga.verify import answers, unnamed
 from siaga.verify.report import EPOCH, ApiTally, Finding
 from siaga.verify.window import Window
 from storage.as_json import time_text
 from storage.audit import Alert, Rows, Transition
 
 TIMEOUT_S = 60.0
-HOUR_US = 3_600_000_000
+HOUR_US, WEEK_US = 3_600_000_000, 7 * 86_400_000_000
 # An address is not endless, and SIAGA_METRICS_MAX bounds an answer; its default is 100,000 buckets.
 DEVICES_MAX, BUCKETS_MAX = 50, 20_000
 
@@ -32,11 +32,11 @@ class Api:
         headers = {"Authorization": f"Bearer {key}"}
         self._client = httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=TIMEOUT_S)
         self.findings: list[Finding] = []
-        self._latest = self._alerts = self._hours = 0
+        self._latest = self._alerts = self._hours = self._missing_of = 0
 
     @property
     def tally(self) -> ApiTally:
-        return ApiTally(self._latest, self._alerts, self._hours)
+        return ApiTally(self._latest, self._alerts, self._hours, self._missing_of)
 
     def close(self) -> None:
         self._client.close()
@@ -69,7 +69,7 @@ class Api:
         at_once = max(1, min(DEVICES_MAX, BUCKETS_MAX // (until - since + 2)))
         query = {
             "bucket": "1h", "metric": kind.primary,
-            "from": time_text(EPOCH + since * timedelta(hours=1)), "to": time_text(EPOCH + until * timedelta(hours=1)),
+            "from": _time(since * HOUR_US), "to": _time(until * HOUR_US),
         }  # fmt: skip
         path = f"/api/v1/metrics/{kind.name}"
         for first in range(0, len(devices), at_once):
@@ -77,6 +77,22 @@ class Api:
             items = self._items(path, query | {"device": ",".join(some)})
             self._asking(answers.hours(kind, some, stored, items))
         self._hours += sum(map(len, stored.values()))
+
+    def compare_missing(self, numbers: Mapping[str, unnamed.Numbers], window: Window) -> None:
+        """Ranges of missing numbers: of every device of which some are, and of some others."""
+        whole = [device_id for device_id, of in numbers.items() if of.whole]
+        left_out = frozenset(whole[DEVICES_MAX:])
+        for device_id, of in numbers.items():
+            if device_id not in left_out:
+                self._asking(unnamed.compare(device_id, of, self._missing(device_id, window)))
+                self._missing_of += 1
+
+    def _missing(self, device_id: str, window: Window) -> Iterator[dict[str, Any]]:
+        """A week at a time, as SIAGA_LEDGER_DAYS_MAX bounds an answer."""
+        for since_us in range(window.since_us, window.until_us + 1, WEEK_US):
+            until_us = min(since_us + WEEK_US, window.until_us + 1)
+            span = {"from": _time(since_us), "to": _time(until_us)}
+            yield from self._get(unnamed.MISSING, {"device": device_id, **span})["items"]
 
     def _asking(self, findings: Iterator[Finding]) -> None:
         try:
@@ -113,3 +129,7 @@ class Api:
         except (httpx.HTTPError, ValueError) as error:
             raise _RefusedError(f"GET {path}: {type(error).__name__}: {error}") from None
         return found
+
+
+def _time(at_us: int) -> str:
+    return time_text(EPOCH + timedelta(microseconds=at_us))

@@ -14,7 +14,7 @@ from siaga.verify import alerts, episodes, quarantine, waiting
 from siaga.verify.api import Api
 from siaga.verify.of_kind import Checked, check
 from siaga.verify.report import Account, AlertTally, Finding, Report
-from siaga.verify.sent import OfKind
+from siaga.verify.sent import STORED, OfKind
 from siaga.verify.window import Window
 from simulator.truth.folder import Truth
 from storage import audit
@@ -44,19 +44,23 @@ def examine(
     kept = audit.quarantine(conn, lines)
     in_quarantine = quarantine.compare({of.kind.name: of.quarantined for of in told}, kept)
     findings = [*in_quarantine.findings, *quarantine.agree(kept, audit.ledger_totals(conn, lines))]
+    replayed = quarantine.replayed(kept)
     over_cap = {each.device_id for each in kept if each.over_cap and each.reason == "conflict"}
     kinds: list[Checked] = []
     of_alerts: list[_Alerts] = []
     for of in told:
         pending = waiting.pending(conn, of)
-        kinds.append(checked := check(conn, of, window, zone, not pending, over_cap))
-        of_alerts.append(raised := _alerts(conn, truth, of, run, late_s, checked.shaken | of.unsure.keys()))
+        asked = run.reaching(of.sent.rows.at_us[of.sent.outcome == STORED])
+        kinds.append(checked := check(conn, of, window, asked, zone, not pending, over_cap, replayed))
+        doubtful = checked.shaken | of.unsure.keys() | replayed.keys()
+        of_alerts.append(raised := _alerts(conn, truth, of, run, late_s, doubtful, replayed.keys()))
         findings += [*checked.findings, *_waiting(of, pending), *raised.findings]
         if api is not None:
             api.compare_latest(of.kind, of.devices, audit.newest(conn, of.kind, of.devices))
             api.compare_alerts(of.kind, of.devices, raised.stored, raised.transitions)
+            api.compare_missing(checked.numbers, asked)
             if not pending:
-                api.compare_hours(of.kind, of.devices, checked.hours, run)
+                api.compare_hours(of.kind, of.devices, checked.hours, asked)
     return Report(
         scenario=truth.summary.scenario,
         seed=truth.summary.seed,
@@ -72,6 +76,7 @@ def examine(
         notes=list(
             _notes(
                 truth,
+                sum(checked.replayed for checked in kinds),
                 sum(checked.again for checked in kinds),
                 sum(checked.excused.total() for checked in kinds),
                 sum(each.doubtful for each in of_alerts),
@@ -81,14 +86,16 @@ def examine(
 
 
 def _alerts(
-    conn: psycopg.Connection[Any], truth: Truth, of: OfKind, run: Window, late_s: float, doubtful: Collection[str]
-) -> _Alerts:
+    conn: psycopg.Connection[Any], truth: Truth, of: OfKind, run: Window, late_s: float, doubtful: Collection[str],
+    replayed: Collection[str],
+) -> _Alerts:  # fmt: skip
+    """replayed: devices whose readings may have waited long in quarantine before they could raise anything."""
     stored = {alert.id: alert for alert in audit.alerts(conn, of.devices)}
     transitions = audit.transitions(conn, of.kind, of.devices)
     own = frozenset(of.devices)
     expected = [one for one in truth.alerts if one.device_id in own]
     matched = alerts.match(expected, episodes.episodes(stored, transitions), run, doubtful)
-    late = list(episodes.late(stored, transitions, run, late_s))
+    late = [each for each in episodes.late(stored, transitions, run, late_s) if each.device_id not in replayed]
     must = sum(one.must and one.device_id not in doubtful for one in expected)
     return _Alerts(
         stored,
@@ -114,7 +121,9 @@ def _waiting(of: OfKind, pending: int) -> Iterator[Finding]:
         yield Finding("pending", "rollup_mark", "", None, detail)
 
 
-def _notes(truth: Truth, again: int, excused: int, doubtful: int) -> Iterator[str]:
+def _notes(truth: Truth, replayed: int, again: int, excused: int, doubtful: int) -> Iterator[str]:
+    if replayed:
+        yield f"readings that a replay took out of quarantine: {replayed:,}"
     if again:
         yield f"delivered again and counted as duplicates: {again:,}"
     if excused:
@@ -122,4 +131,5 @@ def _notes(truth: Truth, again: int, excused: int, doubtful: int) -> Iterator[st
     for why, number in sorted(Counter(truth.unsure.values()).items()):
         yield f"messages that may be lost, {why}: {number:,}"
     if doubtful:
-        yield f"alerts that differ on devices whose messages may be lost or arrived out of order: {doubtful:,}"
+        why = "messages may be lost, came out of order or were replayed"
+        yield f"alerts that differ on devices whose {why}: {doubtful:,}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import psycopg
 
-from siaga.verify import gaps, ledger, readings, rollups
+from siaga.verify import gaps, ledger, readings, rollups, unnamed
 from siaga.verify.report import EPOCH, Finding
 from siaga.verify.sent import LEAST, OfKind
 from siaga.verify.window import Window
@@ -36,7 +36,7 @@ class Span(NamedTuple):
 @dataclass
 class Checked:
     """Sums over the devices. buckets: rollup rows compared, by size; hours: how many readings each device
-    has in each hour (µs) that touches the window; excused: readings whose flags may differ, by device; shaken:
+    has in each hour (µs) that touches what is asked for; excused: readings whose flags may differ, by device; shaken:
     devices whose alerts may, too."""
 
     findings: list[Finding] = field(default_factory=list)
@@ -45,36 +45,42 @@ class Checked:
     duplicate: int = 0
     conflict: int = 0
     extra: int = 0
+    replayed: int = 0
     again: int = 0
     buckets: Counter[str] = field(default_factory=Counter)
     hours: dict[str, Counter[int]] = field(default_factory=dict)
+    numbers: dict[str, unnamed.Numbers] = field(default_factory=dict)
     excused: Counter[str] = field(default_factory=Counter)
     shaken: set[str] = field(default_factory=set)
 
 
 def check(
-    conn: psycopg.Connection[Any], of: OfKind, window: Window, zone: ZoneInfo, rolled_up: bool, over_cap: Container[str]
-) -> Checked:
-    """rolled_up: nothing waits for its rollup, so rollups can be compared."""
+    conn: psycopg.Connection[Any], of: OfKind, window: Window, asked: Window, zone: ZoneInfo, rolled_up: bool,
+    over_cap: Container[str], replayed: Mapping[str, Container[int]],
+) -> Checked:  # fmt: skip
+    """replayed: when what was in quarantine arrived, by device. asked: of its hours the API will be asked. rolled_up:
+    nothing waits for its rollup, so rollups can be compared."""
     span = _span(of, window, zone)
     done = Checked()
     of_rollups: list[Finding] = []
     for first, beyond in _chunks(of):
         devices, sent = of.devices[first:beyond], of.sent.of(first, beyond)
         rows = audit.readings(conn, of.kind, devices, *span)
-        compared = readings.compare(of.kind, devices, sent, rows, window, of.unsure)
+        compared = readings.compare(of.kind, devices, sent, rows, window, of.unsure.keys() | replayed.keys(), replayed)
         lines = audit.ledger(conn, devices, *span)
-        counted = ledger.compare(devices, sent, rows, compared.foreign, lines, window, over_cap)
+        counted = ledger.compare(devices, sent, rows, compared.foreign, lines, window, over_cap, replayed)
         done.findings += compared.findings + gaps.compare(of.kind, devices, sent, rows) + counted.findings
         done.stored += compared.found
         done.stored_unsure += compared.found_unsure
         done.duplicate += counted.duplicate
         done.conflict += counted.conflict
         done.extra += compared.extra
+        done.replayed += compared.replayed
         done.excused += compared.excused
         done.shaken |= compared.shaken
         done.again += counted.again
-        done.hours |= _hours(devices, rows, window)
+        done.numbers |= unnamed.numbers(devices, sent, rows)
+        done.hours |= _hours(devices, rows, asked)
         if not rolled_up:
             continue
         before = audit.counters_before(conn, of.kind, devices, span.since)

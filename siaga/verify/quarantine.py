@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ def compare(told: Mapping[str, Mapping[Entry, Sequence[int | None]]], kept: Iter
         else:
             entry = Entry(each.device_id, each.topic, each.reason)
             there[entry] += each.times
-            times[entry] = set(map(_sent_us, each.ts))
+            times.setdefault(entry, set()).update(map(_sent_us, each.ts))
     findings: list[Finding] = []
     found = dict.fromkeys(told, 0)
     for kind, entries in told.items():
@@ -65,10 +65,13 @@ def _sent_us(ts: str) -> int:
 
 
 def agree(kept: Iterable[Kept], totals: Iterable[LedgerTotal]) -> list[Finding]:
-    """The ledger counts what is new: every row that was kept whole, and everything past the cap."""
+    """The ledger counts what is new: every row that was kept whole, and everything past the cap. What was replayed it
+    counts as what that became."""
     conflicts: Counter[str] = Counter()
     others: Counter[str] = Counter()
     for each in kept:
+        if each.replayed:
+            continue
         line = conflicts if each.reason == "conflict" else others
         line[each.device_id] += each.times if each.over_cap else each.rows
     findings = []
@@ -83,6 +86,15 @@ def agree(kept: Iterable[Kept], totals: Iterable[LedgerTotal]) -> list[Finding]:
                 detail = f"the ledger counts {counted} {name}, {rows} are kept"
                 findings.append(Finding("different", "quarantine", device_id, None, detail))
     return findings
+
+
+def replayed(kept: Iterable[Kept]) -> dict[str, frozenset[int]]:
+    """When what was replayed came first (µs), by the device that sent it."""
+    times: defaultdict[str, set[int]] = defaultdict(set)
+    for each in kept:
+        if each.replayed:
+            times[each.device_id].update(each.arrived_us)
+    return {device_id: frozenset(arrived) for device_id, arrived in times.items()}
 
 
 def _gone(told: Iterable[int | None], kept: Container[int]) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,20 +12,22 @@ from devices.kind import Bools, Floats, Kind
 from siaga.verify import flags
 from siaga.verify.pairs import pair
 from siaga.verify.report import Finding
-from siaga.verify.sent import PLACED, STORED, Sent
+from siaga.verify.sent import DUPLICATE, NOT_SENT, PLACED, STORED, Sent
 from siaga.verify.window import Window
-from storage.audit import Ints, Rows
+from storage.audit import RECEIVED, Ints, Rows
 from storage.kind_tables import reading_table
 
 # What the server computes it may compute in another order; what was sent comes back to the last bit.
 COMPUTED_TOLERANCE = 1e-9
+NOTHING: Mapping[str, Container[int]] = {}
 
 
 class Compared(NamedTuple):
     """found and missing count stored readings of the truth, surely sent or not; foreign: rows that it does not know.
 
     Of those, extra are the ones that it should. excused: by device, readings whose flags may differ. shaken: devices of
-    which something may be lost, or did not arrive in the order in which it was sent.
+    which something may be lost, or did not arrive in the order in which it was sent. replayed: rows that came out of
+    quarantine.
     """
 
     findings: list[Finding]
@@ -36,16 +38,19 @@ class Compared(NamedTuple):
     foreign: Ints
     excused: Counter[str]
     shaken: frozenset[str]
+    replayed: int
 
 
 def compare(
-    kind: Kind, devices: Sequence[str], sent: Sent, stored: Rows, window: Window, unsure: Container[str] = ()
-) -> Compared:
+    kind: Kind, devices: Sequence[str], sent: Sent, stored: Rows, window: Window, unsure: Container[str] = (),
+    replayed: Mapping[str, Container[int]] = NOTHING,
+) -> Compared:  # fmt: skip
     """Every stored reading of the truth must be there as it is told, and no other within the window.
 
     A time that the truth names is within it wherever it lies. A reading that the broker may have lost may be missing;
     where it was not the only one of its time, another may stand in its place.
-    unsure: devices of which the broker may have lost something.
+    unsure: devices of which the broker may have lost something. replayed: by device when entries of quarantine arrived
+    that were replayed; a row of that arrival with the number of a reading that the truth has in quarantine is that one.
     """
     table = reading_table(kind)
     told = np.flatnonzero(sent.outcome == STORED)
@@ -64,8 +69,11 @@ def compare(
     excused = flags.excused(sent.rows, stored, mine, theirs, shaken)
     findings += _different(kind, table, devices, sent.rows, stored, mine, theirs, excused)
     named = {keys[row] for row in np.flatnonzero(sent.outcome != STORED)}
+    again = _replayed(devices, sent, stored, pairs.only_right, replayed)
     extra = [
-        row for row in pairs.only_right.tolist() if window.holds(int(stored.at_us[row])) or stored_keys[row] in named
+        row
+        for row in pairs.only_right.tolist()
+        if row not in again and (window.holds(int(stored.at_us[row])) or stored_keys[row] in named)
     ]
     findings += (
         Finding("extra", table, devices[device], at_us, _name(seq, boot))
@@ -75,7 +83,7 @@ def compare(
     flagged = Counter(devices[device] for device in sent.rows.device[mine[excused]].tolist())
     return Compared(
         findings, len(pairs.left), found_unsure, len(missing), len(extra), pairs.only_right, flagged,
-        frozenset(devices[device] for device in np.flatnonzero(shaken).tolist()),
+        frozenset(devices[device] for device in np.flatnonzero(shaken).tolist()), len(again),
     )  # fmt: skip
 
 
@@ -83,6 +91,21 @@ def computed(kind: Kind) -> frozenset[str]:
     """Metrics that the server derives from others."""
     nothing = np.empty(0)
     return frozenset(kind.derive(dict.fromkeys(kind.numbers, nothing), lambda _: nothing))
+
+
+def _replayed(
+    devices: Sequence[str], sent: Sent, stored: Rows, rows: Ints, replayed: Mapping[str, Container[int]]
+) -> frozenset[int]:
+    """Those of the rows that came out of quarantine."""
+    if not replayed:
+        return frozenset()
+    held = np.flatnonzero(~np.isin(sent.outcome, (STORED, DUPLICATE, NOT_SENT)))
+    told = {(device, seq, boot) for device, _, seq, boot in _named(sent.rows, held)}
+    return frozenset(
+        row
+        for row, (device, _, seq, boot) in zip(rows.tolist(), _named(stored, rows), strict=True)
+        if int(stored.whole[RECEIVED][row]) in replayed.get(devices[device], ()) and (device, seq, boot) in told
+    )
 
 
 def _different(

@@ -61,6 +61,7 @@ class ApiTally:
     latest: int
     alerts: int
     hours: int
+    missing: int  # devices whose ranges of missing numbers were
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,8 @@ def as_text(report: Report, zone: ZoneInfo, most: int) -> str:
 def _api_line(api: ApiTally | None) -> str:
     if api is None:
         return "API      not compared: SIAGA_API_URL and SIAGA_API_KEY are not both set"
-    return f"API      {api.latest:,} latest values, {api.alerts:,} alerts and {api.hours:,} device hours compared"
+    asked = f"{api.latest:,} latest values, {api.alerts:,} alerts, {api.hours:,} device hours"
+    return f"API      {asked} and missing numbers of {api.missing:,} devices compared"
 
 
 def _table(accounts: Sequence[Account]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from storage.audit import NONE, Ints, Rows
 
 NUMBER = {outcome: number for number, outcome in enumerate(OUTCOMES)}
 STORED, DUPLICATE, CONFLICT = NUMBER["stored"], NUMBER["duplicate"], NUMBER["conflict"]
+NOT_SENT = NUMBER["not_sent"]
 PLACED = (STORED, DUPLICATE, CONFLICT)
 LEAST = np.iinfo(np.int64).min  # the time of a packet that has none
 

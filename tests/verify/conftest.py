@@ -7,6 +7,7 @@ import itertools
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,6 +56,12 @@ class Served(NamedTuple):
 
 @pytest.fixture
 def served(database_url: str, tmp_path: Path) -> Iterator[Served]:
+    with serving(database_url, tmp_path) as served:
+        yield served
+
+
+@contextmanager
+def serving(database_url: str, tmp_path: Path) -> Iterator[Served]:
     port, key = free_port(), "only-in-tests"
     url = f"http://{LOOPBACK}:{port}"
     with psycopg.connect(database_url, autocommit=True) as conn:
@@ -71,5 +78,7 @@ def served(database_url: str, tmp_path: Path) -> Iterator[Served]:
     folder.mkdir()
     server = Server([sys.executable, "-m", "siaga", "api"], env, folder, answers)
     server.start()
-    yield Served(database_url, url, key)
-    server.stop()
+    try:
+        yield Served(database_url, url, key)
+    finally:
+        server.stop()

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from devices.batch import Packet
 from devices.quality import Quality, Reason
 from devices.topics import readings_topic
+from ingest.replay import replay_waiting
 from simulator.truth.folder import OUTCOMES, Expected, Outcome, Step, Summary, Told, Writer
+from storage.quarantine_act import Order, act
 from tests.storage.rolled import drain
 from tests.storage.world import COUNTER, GAUGE, LAMP, NOW, REGION, World
 
@@ -44,6 +46,11 @@ def sent() -> list[Sent]:
     ]
 
 
+def ahead(run: list[Sent]) -> list[Sent]:
+    """The same, but the counter's clock goes seven hours ahead: local time told as UTC, stored a day later."""
+    return [_ahead(one) if one.told.device_id == COUNTER.id else one for one in run]
+
+
 def write_truth(folder: Path, run: list[Sent], *alerts: Expected, unsure: dict[int, str] | None = None) -> None:
     writer = Writer(folder, FLEET)
     for one in run:
@@ -69,6 +76,16 @@ async def ingest(url: str, run: list[Sent]) -> None:
     await world.ground.close()
 
 
+async def replay(url: str, reason: str, shift_s: float) -> None:
+    """What is in quarantine for this reason once more, and rolled up."""
+    world = await World.make(url)
+    ids = [number for (number,) in await world.rows("SELECT id FROM quarantine WHERE reason = %s", reason)]
+    await act(world.conn, ids, Order("replay", "anna", NOW, shift_s=shift_s))
+    await replay_waiting(world.ground, world.limits, None, len(ids), lambda _: None)
+    await drain(world.conn)
+    await world.ground.close()
+
+
 def _item(
     kind: str, device_id: str, step: int, outcome: Outcome, qc: int | None, values: dict[str, float | None],
     derived: dict[str, float | None] | None = None, **more: Any,
@@ -81,6 +98,14 @@ def _item(
         qc, None if qc is None else int(REASON.get(Quality(qc), 0)), "", values | (derived or {}),
     )  # fmt: skip
     return Sent(kind, told, None if outcome == "not_sent" else Packet(topic, json.dumps(payload).encode(), NOW))
+
+
+def _ahead(one: Sent) -> Sent:
+    assert one.packet is not None
+    assert one.told.ts_ms is not None
+    ts_ms = one.told.ts_ms + 7 * 3_600_000
+    payload = json.loads(one.packet.payload) | {"ts": ts_ms}
+    return Sent(one.kind, one.told._replace(ts_ms=ts_ms), one.packet._replace(payload=json.dumps(payload).encode()))
 
 
 def _lamp() -> Iterator[Sent]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import psycopg
@@ -9,7 +10,9 @@ import pytest
 
 from runtime.settings import Settings
 from siaga.verify.main import CLEAN, DIFFERENT, Options, verify
-from tests.verify.conftest import Served
+from tests.servers import Postgres
+from tests.verify.conftest import Served, serving
+from tests.verify.run import FLOOD, ahead, ingest, sent, write_truth
 
 # Only the API shows these rows: for it alone they are wrong.
 CHANGES = {
@@ -29,7 +32,7 @@ def asked(served: Served, truth: Path, key: str | None = None) -> int:
 def test_the_api_shows_what_is_stored(served: Served, truth: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, said = asked(served, truth), capsys.readouterr().out
     assert code == CLEAN, said
-    assert "API      3 latest values, 1 alerts and 9 device hours compared" in said
+    assert "API      3 latest values, 1 alerts, 9 device hours and missing numbers of 3 devices compared" in said
     with psycopg.connect(served.database_url, autocommit=True) as conn:
         for statement in CHANGES:
             conn.execute(statement.encode())
@@ -40,6 +43,20 @@ def test_the_api_shows_what_is_stored(served: Served, truth: Path, capsys: pytes
         assert line in said.splitlines(), said
     line = "different  /api/v1/metrics/traffic  counter  2026-11-23T19:00:00+07:00  n is 3, 6 readings are stored"
     assert line in said.splitlines(), said
+
+
+def test_hours_of_a_clock_that_runs_ahead_of_the_run_are_asked_for(
+    postgres: Postgres, template: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ahead(sent())
+    write_truth(tmp_path / "t", run, FLOOD)
+    url = postgres.create("siaga_ahead", template)
+    asyncio.run(ingest(url, run))
+    with serving(url, tmp_path) as served:
+        code, said = asked(served, tmp_path / "t"), capsys.readouterr().out
+    postgres.drop("siaga_ahead")
+    assert code == CLEAN, said
+    assert "9 device hours and" in said
 
 
 def test_a_refusal_is_told(served: Served, truth: Path, capsys: pytest.CaptureFixture[str]) -> None:

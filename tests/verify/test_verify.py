@@ -13,7 +13,7 @@ import pytest
 from runtime.settings import Settings
 from siaga.verify.main import CLEAN, DIFFERENT, NOT_COMPARED, Options, verify
 from tests.servers import Postgres
-from tests.verify.run import FLOOD, ingest, sent, write_truth
+from tests.verify.run import FLOOD, ingest, replay, sent, write_truth
 
 CLEAN_TEXT = """\
 Scenario small, seed 1, 3 devices
@@ -202,6 +202,20 @@ def test_a_run_sent_twice_is_clean_and_told(database_url: str, truth: Path, caps
     assert "Note     delivered again and counted as duplicates: 55" in said
 
 
+def test_what_a_replay_took_out_of_quarantine_is_no_difference(
+    database_url: str, truth: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(replay(database_url, "future_timestamp", shift_s=-7 * 86_400))
+    code, said = verified(database_url, truth), capsys.readouterr().out
+    assert code == CLEAN, said
+    assert "Note     readings that a replay took out of quarantine: 1" in said
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute("UPDATE reading_streetlight SET received_at = received_at + interval '1 s' WHERE seq = 24")
+    assert verified(database_url, truth) == DIFFERENT
+    line = "extra  reading_streetlight  lamp  2026-11-23T23:00:00+07:00  seq 24 of boot a1"
+    assert line in capsys.readouterr().out.splitlines()
+
+
 @pytest.mark.parametrize("lost", [(), (7, 8)])
 def test_messages_that_may_be_lost_may_be_missing(
     lost: tuple[int, ...], postgres: Postgres, template: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -217,7 +231,7 @@ def test_messages_that_may_be_lost_may_be_missing(
     postgres.drop("siaga_lossy")
     assert code == CLEAN, said
     assert "Note     messages that may be lost, the broker was killed: 6" in said
-    note = "Note     alerts that differ on devices whose messages may be lost or arrived out of order: 1"
+    note = "Note     alerts that differ on devices whose messages may be lost, came out of order or were replayed: 1"
     assert (note in said) == bool(lost)
 
 
