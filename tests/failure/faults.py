@@ -10,9 +10,9 @@ from typing import NamedTuple
 from tests.failure.world import World
 
 # How long the database is stopped, a cable is out: past SIAGA_INGEST_LET_GO_S (5 s here), and within a keep-alive.
-STOPPED_S, CUT_S = 12.0, 8.0
+STOPPED_S, CUT_S = 7.0, 5.0
 # Until what a broker holds for ingest is more than a moment's.
-FILLED_S = 4.0
+FILLED_S = 3.0
 
 
 class Fault(NamedTuple):
@@ -82,10 +82,10 @@ FAULTS = {
     ),
     "broker-stopped": Fault("broker stopped and started", broker_stopped, times=2),
     "database-killed": Fault("database killed (kill -9)", database_killed, times=2),
-    "database-stopped": Fault("database stopped for 12 s", database_stopped),
+    "database-stopped": Fault(f"database stopped for {STOPPED_S:.0f} s", database_stopped),
     "worker-killed": Fault("worker killed (kill -9)", worker_killed, times=2),
-    "network-cut": Fault("network cut between ingest and broker, 8 s", ingest_cut_off),
-    "devices-offline": Fault("devices cut off from the broker, 8 s", devices_cut_off),
+    "network-cut": Fault(f"network cut between ingest and broker, {CUT_S:.0f} s", ingest_cut_off),
+    "devices-offline": Fault(f"devices cut off from the broker, {CUT_S:.0f} s", devices_cut_off),
 }
 # A storm of these, each as often as the others.
 KILLS = ("ingest-killed", "broker-killed", "database-killed", "worker-killed")

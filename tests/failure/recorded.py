@@ -27,7 +27,7 @@ level_m = { column = "tinggi_mm", scale = 0.001 }
 
 
 class Recorded(NamedTuple):
-    """rows in the file, distinct readings among them; speed makes it last half a minute."""
+    """rows in the file, distinct readings among them; speed makes it last some seconds."""
 
     file: Path
     map: Path
@@ -54,7 +54,7 @@ def made(folder: Path) -> Recorded:
         csv.writer(out).writerows([("pos", "waktu", "tinggi_mm"), *rows])
     plan = folder / "map.toml"
     plan.write_text(MAP, encoding="utf-8")
-    return Recorded(file, plan, len(rows), len(set(rows)), speed=30 * 86_400 / 30)
+    return Recorded(file, plan, len(rows), len(set(rows)), speed=30 * 86_400 / 12)
 
 
 def jakarta() -> Recorded | None:

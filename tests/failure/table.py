@@ -17,6 +17,7 @@ PAGE, KEPT = DOCS / "reliability.md", DOCS / "reliability.json"
 BEGIN, END = "<!-- table: python -m tests.failure.matrix --table -->\n", "<!-- end of table -->\n"
 # What cannot be tried with the others, by broker.
 UNLIMITED = "no limit is set: memory and disk are it"
+DROPS = "not set in our files; where it is: acknowledges, drops the newest, the ledger names them"
 SNAPSHOT = "not tested; at least what came since its last write, 5 s"
 NOT_RUN = {
     "store of the broker full": {
@@ -24,6 +25,12 @@ NOT_RUN = {
         "mosquitto21": UNLIMITED,
         "mosquitto21-default": UNLIMITED,
         "mosquitto20": UNLIMITED,
+    },
+    "more waits than `max_queued_messages`": {
+        "nats": "has none such",
+        "mosquitto21": DROPS,
+        "mosquitto21-default": DROPS,
+        "mosquitto20": f"{DROPS} (`test_dropping_broker.py`)",
     },
     "power cut": {
         "nats": "not tested; `sync_interval` says up to 2 s, `always` nothing",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +13,9 @@ import pytest
 from simulator.replay import Row, rows
 from simulator.replay_map import read_map
 from storage.as_json import time_text
-from tests.failure.recorded import JAKARTA, ROOT, Recorded, jakarta, made
+from tests.failure.faults import FAULTS
+from tests.failure.recorded import JAKARTA, Recorded, jakarta, made
+from tests.failure.world import QUICK, World
 from tests.stack import Stack, until
 
 pytestmark = pytest.mark.slow
@@ -36,74 +36,72 @@ def recorded(request: pytest.FixtureRequest, tmp_path: Path) -> Recorded:
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    stack = Stack(tmp_path / "data", "--no-simulator")
-    stack.start()
-    yield stack
-    assert stack.stop() == 0
+def world(recorded: Recorded, tmp_path: Path) -> Iterator[World]:  # after what may skip
+    world = World(tmp_path / "world", QUICK)
+    try:
+        world.start()
+        yield world
+    finally:
+        world.close()
 
 
-def replaying(stack: Stack, recorded: Recorded, speed: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [
-            sys.executable, "-m", "siaga", "simulate",
-            "--replay", str(recorded.file), "--map", str(recorded.map), "--speed", speed,
-        ],
-        cwd=ROOT, env={**os.environ, **stack.env}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+def replaying(world: World, recorded: Recorded, speed: str) -> subprocess.Popen[str]:
+    return world.siaga("simulate", "--replay", str(recorded.file), "--map", str(recorded.map), "--speed", speed)
 
 
-def ledger(stack: Stack) -> tuple[int, ...]:
-    with stack.connect() as conn:
+def ledger(world: World) -> tuple[int, ...]:
+    with world.connect() as conn:
         row = conn.execute(LEDGER).fetchone()
     assert row
     return tuple(row)
 
 
-def stored(stack: Stack) -> int:
-    with stack.connect() as conn:
+def stored(world: World) -> int:
+    with world.connect() as conn:
         row = conn.execute(COUNT.encode()).fetchone()
     assert row
     return int(row[0])
 
 
-def test_every_row_is_a_reading_or_a_duplicate(stack: Stack, recorded: Recorded) -> None:
-    said, _ = (running := replaying(stack, recorded, "max")).communicate(timeout=300)
-    assert running.returncode == 0, said
-    until(lambda: ledger(stack)[0] >= recorded.rows, "every packet is accounted for", 120)
-    assert ledger(stack) == (recorded.rows, recorded.distinct, recorded.rows - recorded.distinct, 0)
-    assert stored(stack) == recorded.distinct
-    if recorded.labelled:
-        assert agreeing_labels(stack, recorded) == (recorded.labelled, recorded.labelled)
-
-
-def test_kill_9_of_any_part_changes_nothing(stack: Stack, recorded: Recorded) -> None:
-    running = replaying(stack, recorded, str(recorded.speed))
+def test_kill_9_of_any_part_changes_nothing(world: World, recorded: Recorded) -> None:
+    running = replaying(world, recorded, str(recorded.speed))
     try:
-        for share, part in ((0.1, "ingest"), (0.35, "broker"), (0.6, "database"), (0.8, "ingest")):
-            until(lambda: stored(stack) > share * recorded.distinct, f"{share:.0%} are stored", 300)  # noqa: B023
-            assert stored(stack) < recorded.distinct, "all is stored before everything was killed"
-            was = stack.kill(part)
-            until(lambda: stack.content["pids"].get(part, was) != was, f"{part} is started again")  # noqa: B023
-            until(stack.is_ready, f"all parts are up again after {part}", 120)
+        for share, fault in ((0.1, "ingest"), (0.35, "broker"), (0.6, "database"), (0.8, "ingest")):
+            until(lambda: stored(world) > share * recorded.distinct, f"{share:.0%} are stored", 300)  # noqa: B023
+            assert stored(world) < recorded.distinct, "all is stored before everything was killed"
+            FAULTS[f"{fault}-killed"].strike(world)
+            world.until_ready()
         said, _ = running.communicate(timeout=300)
     finally:
         running.kill()
     assert running.returncode == 0, said
-    until(lambda: stored(stack) >= recorded.distinct, "every distinct reading is stored", 120)
-    received, kept, duplicate, other = until(lambda: settled(stack), "nothing more arrives", 120)
-    assert stored(stack) == kept == recorded.distinct
+    until(lambda: stored(world) >= recorded.distinct, "every distinct reading is stored", 120)
+    first = until(lambda: settled(world), "nothing more arrives", 120)
+    received, kept, duplicate, other = first
+    assert stored(world) == kept == recorded.distinct
     assert (received, other) == (kept + duplicate, 0)
     # What was delivered again after a kill is counted on top of what the file holds twice.
     assert duplicate >= recorded.rows - recorded.distinct
+    if recorded.labelled:
+        assert agreeing_labels(world.stack, recorded) == (recorded.labelled, recorded.labelled)
+    every_row_again_is_a_duplicate(world, recorded, first)
 
 
-def settled(stack: Stack) -> tuple[int, ...] | None:
-    """The ledger, once a redelivery (15 s after a reconnect at the latest) is over."""
-    before = ledger(stack)
+def every_row_again_is_a_duplicate(world: World, recorded: Recorded, first: tuple[int, ...]) -> None:
+    said, _ = (running := replaying(world, recorded, "max")).communicate(timeout=300)
+    assert running.returncode == 0, said
+    until(lambda: ledger(world)[0] >= first[0] + recorded.rows, "every packet is accounted for", 120)
+    received, kept, duplicate, other = first
+    assert ledger(world) == (received + recorded.rows, kept, duplicate + recorded.rows, other)
+    assert stored(world) == recorded.distinct
+
+
+def settled(world: World) -> tuple[int, ...] | None:
+    """The ledger, once a redelivery (3 s after a reconnect at the latest) is over."""
+    before = ledger(world)
     with pytest.raises(AssertionError, match="not within"):
-        until(lambda: ledger(stack) != before, "something arrives", 17, poll_s=1)
-    return before if ledger(stack) == before else None
+        until(lambda: ledger(world) != before, "something arrives", 5, poll_s=1)
+    return before if ledger(world) == before else None
 
 
 def agreeing_labels(stack: Stack, recorded: Recorded) -> tuple[int, int]:

@@ -16,6 +16,7 @@ import httpx
 import psycopg
 import pytest
 
+from tests.failure.world import quick_nats
 from tests.ingest.listening import Publisher
 from tests.servers import Nats, free_port
 from tests.stack import until
@@ -63,6 +64,14 @@ class Pair:
         for process in (self.active, self.standby):
             process.send_signal(signal.SIGTERM)
             process.wait(30)
+
+
+@pytest.fixture
+def nats(tmp_path: Path) -> Iterator[Nats]:
+    server = quick_nats(tmp_path / "store")
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,13 +17,19 @@ from tests.failure.watch import Watch
 from tests.failure.world import BROKERS, World
 
 STORM = "storm"
-# How long to wait, what strikes, whether to wait until the world is whole again.
-Blow = tuple[float, str, bool]
 DAY_S = 86_400.0
 # Nothing is hurt before the first readings are stored.
 CALM_S = 3.0
 # Between two kills of a storm; how often the second waits until the world is whole again.
-BETWEEN_S, CALMED = (0.5, 4.0), 0.5
+BETWEEN_S, CALMED = (0.5, 3.0), 0.5
+
+
+class Blow(NamedTuple):
+    """How long to wait, what strikes, whether to wait until the world is whole again."""
+
+    wait_s: float
+    fault: str
+    wait_after: bool = True
 
 
 class Load(NamedTuple):
@@ -65,14 +71,32 @@ def cell(world: World, broker: str, fault: str, seed: int, load: Load) -> Outcom
     """One kind of fault, as often as it says, spread over the run."""
     times = FAULTS[fault].times
     forgets = BROKERS[broker].forgets if FAULTS[fault].kills_broker else None
-    return _run(world, broker, fault, seed, load, forgets, [(load.seconds / (times + 2), fault, True)] * times)
+    return _run(world, broker, fault, seed, load, forgets, [Blow(load.seconds / (times + 2), fault)] * times)
 
 
 def ordeal(world: World, broker: str, seed: int, load: Load) -> Outcome:
     """Kills in random order for as long as there are readings."""
     chance = random.Random(f"{broker} {seed}")
-    kills = ((chance.uniform(*BETWEEN_S), fault, chance.random() < CALMED) for fault in storm(chance))
-    return _run(world, broker, STORM, seed, load, BROKERS[broker].forgets, kills)
+    blows = _during(load.seconds - CALM_S, _blows(chance, storm(chance)))
+    return _run(world, broker, STORM, seed, load, BROKERS[broker].forgets, blows)
+
+
+def series(world: World, broker: str, seed: int, load: Load, faults: Collection[str]) -> Outcome:
+    """Each of these faults once, in an order of its own, however long that takes."""
+    chance = random.Random(f"{broker} {seed}")
+    blows = _blows(chance, chance.sample(sorted(faults), len(faults)))
+    return _run(world, broker, STORM, seed, load, BROKERS[broker].forgets, blows)
+
+
+def _blows(chance: random.Random, faults: Iterable[str]) -> Iterator[Blow]:
+    for fault in faults:
+        yield Blow(chance.uniform(*BETWEEN_S), fault, chance.random() < CALMED)
+
+
+def _during(seconds: float, blows: Iterable[Blow]) -> Iterator[Blow]:
+    """For so long from now."""
+    end = time.monotonic() + seconds
+    return itertools.takewhile(lambda _: time.monotonic() < end, blows)
 
 
 def _run(
@@ -82,23 +106,24 @@ def _run(
     playing = world.simulate(folder, *load.arguments(seed, forgets))
     with Watch(world) as watch:
         time.sleep(CALM_S)
-        struck = sum(1 for _ in _struck(world, playing, plan))
+        struck = _strike(world, plan)
         said, _ = playing.communicate(timeout=600)
         assert playing.returncode == 0, said
         verified = world.verify(folder)
     return _outcome(world, folder, verified, (broker, fault, seed, struck), watch)
 
 
-def _struck(world: World, playing: subprocess.Popen[str], plan: Iterable[Blow]) -> Iterator[str]:
-    for wait_s, fault, wait_after in plan:
-        time.sleep(wait_s)
-        if playing.poll() is not None:
-            break
-        FAULTS[fault].strike(world)
-        if wait_after:
+def _strike(world: World, plan: Iterable[Blow]) -> int:
+    """How often it was."""
+    struck = 0
+    for blow in plan:
+        time.sleep(blow.wait_s)
+        FAULTS[blow.fault].strike(world)
+        if blow.wait_after:
             world.until_ready()
-        yield fault
+        struck += 1
     world.until_ready()
+    return struck
 
 
 def _outcome(
