@@ -39,8 +39,8 @@ log = get_logger(__name__)
 
 PAUSE_FIRST_S = 0.2
 STANDBY_PATIENCE_S = 10.0
-# A batch that is at least such a part of the largest waits for no more packets.
-SMALL = 10
+# A batch waits once; if that makes it such a part of the largest, four times at most.
+FAST, WAITS = 10, 4
 DETAIL_MAX = 500
 MIB = 1 << 20
 
@@ -117,10 +117,8 @@ class Loop:
         most = self._settings.batch_max
         if not self._taken:
             self._taken += await self._session.take(most)
-            if self._settings.batch_wait_ms and len(self._taken) < most / SMALL:
-                # 500 small commits a second cost a whole core; waiting a moment makes them 30, and nobody notices.
-                await asyncio.sleep(self._settings.batch_wait_ms / 1000)
-        if len(self._taken) < most:
+            await self._wait_for_more(most)
+        elif len(self._taken) < most:
             self._taken += self._session.ready(most - len(self._taken))
         # Decoded, a byte of JSON takes about ten: arrays of a thousand readings must not multiply by 5,000 packets.
         packets, size = [], 0
@@ -128,6 +126,20 @@ class Loop:
             packets.append(self._taken.popleft())
             size += len(packets[-1].payload)
         return packets
+
+    async def _wait_for_more(self, most: int) -> None:
+        """500 small commits a second cost a whole core; waiting a moment makes them 30, and nobody notices.
+
+        Where packets come fast it is worth to wait on: a commit costs 6 ms of CPU, and 10 µs a packet.
+        """
+        wait_s = self._settings.batch_wait_ms / 1000
+        for _ in range(WAITS if wait_s else 0):
+            if len(self._taken) >= most:
+                return
+            await asyncio.sleep(wait_s)
+            self._taken += self._session.ready(most - len(self._taken))
+            if len(self._taken) < most / FAST:
+                return
 
     async def _keep(self, work: Callable[[Ground], Awaitable[None]]) -> bool:
         """Do what needs the database, as often as it takes. False when asked to stop before it was done."""

@@ -37,7 +37,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=_numbers, default=list(READINGS), help="readings in a message, as in 1,50")
     parser.add_argument("--readings", type=int, help="in a round; by default 100,000 single, 1,000,000 in arrays")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--devices", type=int, default=1_000)
+    parser.add_argument("--devices", type=int, default=200)
     parser.add_argument(
         "--profile", nargs="?", const=profile.FIRST, choices=[profile.FIRST, *profile.TOOLS],
         help="run (e) alone, once, under a profiler, and write where its time goes",
