@@ -94,6 +94,33 @@ def migrate() -> None:
 
 
 @app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="File to write.", dir_okay=False)],
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Write the whole database of SIAGA_DATABASE_URL to a file, as of one moment, while everything goes on."""
+    from siaga.backup.make import backup as run
+
+    _with_backup(lambda url: run(url, file, force, typer.echo))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="File of `siaga backup`.", exists=True, dir_okay=False)],
+    force: Annotated[
+        bool, typer.Option("--force", help="Put it in the place of what is there, which is kept under another name.")
+    ] = False,
+    into: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Restore into a new database beside, to look at.")
+    ] = None,
+) -> None:
+    """Restore a backup into the empty database of SIAGA_DATABASE_URL, and count its rows. All of it, or nothing."""
+    from siaga.backup.restore import restore as run
+
+    _with_backup(lambda url: run(url, file, force, into, typer.echo))
+
+
+@app.command()
 def ingest() -> None:
     """Take readings from the broker into the database."""
     from ingest.main import run
@@ -258,6 +285,18 @@ def _forward(name: str, run: Callable[..., object], context: typer.Context) -> N
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     alone.command()(run)
     alone(context.args, prog_name=f"siaga {name}")
+
+
+def _with_backup(run: Callable[[str], None]) -> None:
+    import psycopg
+
+    from runtime.settings import SettingError, require
+    from siaga.backup.file import BackupError
+
+    try:
+        run(require(read_settings().database_url, "SIAGA_DATABASE_URL"))
+    except (BackupError, SettingError, OSError, psycopg.Error) as error:
+        give_up(error)
 
 
 def _with_registry(ask: Callable[[str], Found]) -> Found:

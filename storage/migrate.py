@@ -14,6 +14,7 @@ import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from devices.kinds import KINDS
 from storage import flavour, kind_tables
@@ -35,6 +36,22 @@ def migrate(database_url: str, log: Callable[[str], None] = print) -> None:
                 waited = True
             time.sleep(LOCK_POLL_S)
         _migrate(conn, log)
+
+
+def revision(conn: psycopg.Connection[Any]) -> str | None:
+    """The schema that a database has; None where it has none of ours."""
+    there = conn.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchone()
+    if not there or not there[0]:
+        return None
+    row = conn.execute("SELECT version_num FROM alembic_version").fetchone()
+    return row[0] if row else None
+
+
+def newest_revision() -> str:
+    """The schema that this version brings a database to."""
+    newest = ScriptDirectory(str(VERSIONS)).get_current_head()
+    assert newest is not None
+    return newest
 
 
 def run_sql(conn: psycopg.Connection[Any], file: Path) -> None:
@@ -62,7 +79,7 @@ def _migrate(conn: psycopg.Connection[Any], log: Callable[[str], None]) -> None:
 
 
 def _fixed_tables(conn: psycopg.Connection[Any], log: Callable[[str], None]) -> None:
-    before = _revision(conn)
+    before = revision(conn)
     # Alembic gets our own connection: the advisory lock lives in it.
     engine = sqlalchemy.create_engine(
         "postgresql+psycopg://", creator=lambda: conn, poolclass=sqlalchemy.pool.StaticPool
@@ -78,13 +95,5 @@ def _fixed_tables(conn: psycopg.Connection[Any], log: Callable[[str], None]) -> 
     finally:
         conn.rollback()
         conn.autocommit = True
-    if (after := _revision(conn)) != before:
+    if (after := revision(conn)) != before:
         log(f"migrated fixed tables from {before or 'nothing'} to {after}")
-
-
-def _revision(conn: psycopg.Connection[Any]) -> str | None:
-    there = conn.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchone()
-    if not there or not there[0]:
-        return None
-    row = conn.execute("SELECT version_num FROM alembic_version").fetchone()
-    return row[0] if row else None
