@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -59,7 +60,14 @@ class World:
             async with await connect_async(url, "test") as conn:
                 await import_devices(conn, list(devices))
         chosen = Settings(database_url=url, **settings)
-        return cls(url, await take_up(chosen), Limits.of(chosen), chosen)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return cls(url, await take_up(chosen), Limits.of(chosen), chosen)
+            except StandbyError:  # the server frees the lock of a world before this one when it gets to it
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.05)
 
     @property
     def conn(self) -> psycopg.AsyncConnection[Any]:
