@@ -22,7 +22,7 @@ from devices.kinds import KINDS
 from devices.topics import readings_filters
 from runtime.log import get_logger
 from runtime.settings import Settings, require
-from storage import flavour, outbox
+from storage import outbox
 from storage.alert_write import read_states
 from storage.connect import connect_async
 from storage.fleet import changed_since
@@ -70,7 +70,7 @@ async def take_up(settings: Settings, other_filters: Sequence[str] = ()) -> Grou
     conn = await connect_async(url, PART)
     try:
         await take(conn, settings.ingest_client_id, [*readings_filters(settings.regions), *other_filters])
-        ground = Ground(conn, await _writer(conn, settings), Engine(shipped()), Fleet(), BEGINNING)
+        ground = Ground(conn, _writer(conn, settings), Engine(shipped()), Fleet(), BEGINNING)
         await ground.look_for_devices()
         ground.engine.states = restored(ground.engine.rules, await read_states(conn))
         every = await heard(conn)
@@ -91,14 +91,12 @@ async def take_up(settings: Settings, other_filters: Sequence[str] = ()) -> Grou
     return ground
 
 
-async def _writer(conn: psycopg.AsyncConnection[Any], settings: Settings) -> Writer:
-    there = await (await conn.execute(flavour.TIMESCALE_THERE)).fetchone()
+def _writer(conn: psycopg.AsyncConnection[Any], settings: Settings) -> Writer:
     return Writer(
         conn=conn,
         jobs=outbox.app(make_conninfo("")),
         quarantine_cap=settings.quarantine_device_day,
         notice_severity=settings.notify_min_severity,
-        hypertables=bool(there and there[0]),
     )
 
 

@@ -4,11 +4,14 @@ Once its marks are drained, a rollup equals the aggregate of its raw rows. n cou
 alerts trust too (qc 1 and 2), and only these make the numbers: suspect (3) and failed (4) readings are counted, not
 averaged. An increment of a counter belongs to the bucket of the later reading, however old the one before is; a drop
 is a reset, from 0. So a late reading also changes the bucket of the next one, which is rolled up with it.
+
+Once retention has dropped what a rollup was made of, a late reading leaves that rollup as it is; it makes one where
+there is none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,8 +20,10 @@ import psycopg
 
 from devices.kind import Kind
 from storage import rollup_sql
+from storage.flavour import make_partitions, start_of
+from storage.kind_tables import STEPS, Level, rollup_table
 
-END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+BEGINNING, END_OF_TIME = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 FIVE_MINUTES, HOUR, DAY = timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)
 
 # One at a time per kind: of two that roll up the same bucket the slower one would put back what it read earlier.
@@ -45,6 +50,7 @@ WITH chosen AS (
     RETURNING m.device_id, m.bucket)
 SELECT DISTINCT device_id, bucket FROM gone
 """
+CLOSED = "SELECT level, until FROM closed WHERE kind = %s"
 PENDING = "SELECT count(*) FROM (SELECT FROM rollup_mark WHERE kind = ANY (%s) LIMIT %s) AS m"
 
 Place = tuple[str, datetime]
@@ -98,23 +104,33 @@ async def _roll_up(
     if not whole and not own:
         return 0
     devices, buckets = [place[0] for place in own], [place[1] for place in own]
+    closed = {level: until async for level, until in await conn.execute(CLOSED, (kind.name,))}
     values = {
         "kind": kind.name, "whole": whole, "devices": devices, "buckets": buckets,
         "since": min([*whole, *buckets]), "until": max([*whole, *buckets]) + FIVE_MINUTES,
     }  # fmt: skip
     cursor = await conn.execute(rollup_sql.targets(kind), values, prepare=False)
     targets = await cursor.fetchall()
-    changed = await _roll(conn, rollup_sql.roll_raw(kind), targets, lambda bucket: bucket + FIVE_MINUTES)
+    changed = await _roll(conn, kind, "5m", "raw", closed, targets, lambda bucket: bucket + FIVE_MINUTES)
     hours = {(device, _hour(bucket)) for device, bucket in changed}
     days = {(device, day_of(bucket, zone)) for device, bucket in changed}
     by_hours = all(_hour(edge) == edge for _, day in days for edge in (day, _next_day(day, zone)))
-    again = await _roll(conn, rollup_sql.roll_again(kind, "1h", "5m"), hours, lambda hour: hour + HOUR)
-    finer = "1h" if by_hours else "5m"
-    daily = await _roll(conn, rollup_sql.roll_again(kind, "1d", finer), days, lambda day: _next_day(day, zone))
+    again = await _roll(conn, kind, "1h", "5m", closed, hours, lambda hour: hour + HOUR)
+    finer: Level = "1h" if by_hours else "5m"
+    daily = await _roll(conn, kind, "1d", finer, closed, days, lambda day: _next_day(day, zone))
     return len(changed) + len(again) + len(daily)
 
 
-async def _roll(conn: psycopg.AsyncConnection[Any], query: Any, places: Iterable[Place], end_of: Ending) -> list[Place]:
+async def _roll(
+    conn: psycopg.AsyncConnection[Any],
+    kind: Kind,
+    level: Level,
+    source: Level,
+    closed: Mapping[Level, datetime],
+    places: Iterable[Place],
+    end_of: Ending,
+) -> list[Place]:
+    """Compute rollups of a level from the level below; which of them changed."""
     listed = sorted(places)
     if not listed:
         return []
@@ -122,8 +138,11 @@ async def _roll(conn: psycopg.AsyncConnection[Any], query: Any, places: Iterable
     ends = [end_of(bucket) for bucket in buckets]
     values = {
         "devices": [device for device, _ in listed], "buckets": buckets, "ends": ends,
-        "since": min(buckets), "until": max(ends),
+        "since": min(buckets), "until": max(ends), "closed": closed.get(source, BEGINNING),
     }  # fmt: skip
+    starts = {start_of(bucket, STEPS[level]) for bucket in set(buckets)}
+    await make_partitions(conn, rollup_table(kind, level), starts, STEPS[level])
+    query = rollup_sql.roll_raw(kind) if source == "raw" else rollup_sql.roll_again(kind, level, source)
     return await (await conn.execute(query, values, prepare=False)).fetchall()
 
 

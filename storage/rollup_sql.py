@@ -2,6 +2,7 @@
 
 Each is sent unprepared, with the least and the greatest time it is about (since, until): the planner then sees which
 partitions cannot matter. Left to run time, leaving them out costs a hypertable more than reading does.
+closed is the time before which retention may have dropped rows of the source: docs/decisions/0026-retention.md.
 """
 
 from __future__ import annotations
@@ -24,14 +25,17 @@ WITH rolled AS (
         AS t(device_id, bucket, until)
     {source}
 ), gone AS (
-    -- A bucket that lost all its rows loses its rollup. Retention of raw rows must therefore leave no marks.
-    DELETE FROM {rollup} AS d USING rolled AS r WHERE r.n = 0 AND d.device_id = r.device_id AND d.bucket = r.bucket
+    -- A bucket that lost all its rows loses its rollup.
+    DELETE FROM {rollup} AS d USING rolled AS r
+    WHERE r.n = 0 AND r.bucket >= %(closed)s AND d.device_id = r.device_id AND d.bucket = r.bucket
+      AND d.bucket >= %(since)s AND d.bucket < %(until)s
     RETURNING d.device_id, d.bucket
 ), kept AS (
+    -- Of what retention has dropped a part, the rollup knows more than the rows that are left.
     INSERT INTO {rollup} AS k (device_id, bucket, {names})
     SELECT device_id, bucket, {names} FROM rolled WHERE n > 0
     ON CONFLICT (device_id, bucket) DO UPDATE SET {assignments}
-    WHERE ROW({there}) IS DISTINCT FROM ROW({here})
+    WHERE k.bucket >= %(closed)s AND ROW({there}) IS DISTINCT FROM ROW({here})
     RETURNING k.device_id, k.bucket
 )
 SELECT device_id, bucket FROM gone UNION ALL SELECT device_id, bucket FROM kept
@@ -49,21 +53,35 @@ CROSS JOIN LATERAL (
 """
 # Values come newest first, so each stands beside the one before it when the array is shifted by one; the value before
 # the oldest is looked up, but only where there is an oldest. (A window function does the same three times slower.)
+# Where that one may have been dropped, the rollup still knows it: whichever of the two is the newer.
 DELTA = """
 CROSS JOIN LATERAL (
     SELECT sum(CASE WHEN value < before THEN value ELSE value - before END) AS {delta}
-    FROM unnest(a.{values}, a.{values}[2:] || (
+    FROM unnest(a.{values}, a.{values}[2:] || coalesce((
         SELECT r.{name} FROM {reading} AS r
-        WHERE r.device_id = t.device_id AND r.ts < t.bucket AND r.qc <= {worst} AND r.{name} IS NOT NULL
-          AND a.{values} IS NOT NULL
+        WHERE r.device_id = t.device_id AND r.ts < t.bucket AND r.ts >= %(closed)s
+          AND r.qc <= {worst} AND r.{name} IS NOT NULL AND a.{values} IS NOT NULL
         ORDER BY r.ts DESC LIMIT 1
-    )) AS u(value, before)
+    ), (
+        SELECT value FROM (
+            (SELECT r.ts, r.{name} AS value FROM {reading} AS r
+             WHERE r.device_id = t.device_id AND r.ts < t.bucket AND r.ts < %(closed)s
+               AND r.qc <= {worst} AND r.{name} IS NOT NULL AND a.{values} IS NOT NULL
+             ORDER BY r.ts DESC LIMIT 1)
+            UNION ALL
+            (SELECT f.bucket, f.{last} FROM {rollup} AS f
+             WHERE f.device_id = t.device_id AND f.bucket < t.bucket AND f.bucket < %(closed)s
+               AND f.{last} IS NOT NULL AND a.{values} IS NOT NULL
+             ORDER BY f.bucket DESC LIMIT 1)
+        ) AS earlier ORDER BY ts DESC LIMIT 1
+    ))) AS u(value, before)
 ) AS {alias}
 """
 FROM_ROLLUP = """
 CROSS JOIN LATERAL (
     SELECT {aggregates} FROM {finer} AS f
     WHERE f.device_id = t.device_id AND f.bucket >= t.bucket AND f.bucket < t.until
+      AND f.bucket >= %(since)s AND f.bucket < %(until)s
 ) AS a
 """
 # Per way of rolling up, what each column is made of. x is the metric, w its weight.
@@ -122,6 +140,7 @@ def roll_raw(kind: Kind) -> sql.Composed:
             deltas.append(
                 sql.SQL(DELTA).format(
                     delta=sql.Identifier(f"{metric.name}_delta"), name=sql.Identifier(metric.name), reading=reading,
+                    last=sql.Identifier(f"{metric.name}_last"), rollup=sql.Identifier(rollup_table(kind, "5m")),
                     values=sql.Identifier(f"{metric.name}_values"), alias=sql.Identifier(f"of_{metric.name}"),
                     worst=WORST,
                 )

@@ -23,7 +23,7 @@ from devices.checks_memory import Learnt
 from storage import flavour, outbox
 from storage.alert_write import write_states, write_transitions
 from storage.copy_binary import Column, array, integers, optional_integers, texts, times
-from storage.kind_tables import reading_table
+from storage.kind_tables import STEPS, reading_table
 from storage.ledger import HOUR_US, Ledger, Outcome, write_ledger
 from storage.ledger_marks import Marks
 from storage.quarantine import write_quarantine
@@ -63,7 +63,6 @@ class Writer:
     jobs: procrastinate.App
     quarantine_cap: int
     notice_severity: int
-    hypertables: bool
     weeks: set[tuple[str, datetime]] = field(default_factory=set)
     marks: Marks = field(default_factory=Marks)
 
@@ -121,14 +120,13 @@ class Writer:
 
     async def _make_partitions(self, batch: Sequence[Readings]) -> None:
         """Any accepted time finds its partition. Before the transaction: a partition is never rolled back."""
-        if self.hypertables:
-            return
         for readings in batch:
             table = reading_table(readings.kind)
-            weeks = {(table, flavour.week_of(utc(day * DAY_US))) for day in _different(readings.ts_us // DAY_US)}
-            for name, week in sorted(weeks - self.weeks):
-                await flavour.make_partition(self.conn, name, week)
-                self.weeks.add((name, week))
+            days = _different(readings.ts_us // DAY_US)
+            weeks = {flavour.start_of(utc(day * DAY_US), STEPS["raw"]) for day in days}
+            missing = {week for week in weeks if (table, week) not in self.weeks}
+            await flavour.make_partitions(self.conn, table, missing, STEPS["raw"])
+            self.weeks |= {(table, week) for week in missing}
 
     async def _write_latest(self, readings: Readings, stored: Sequence[int], learnt: Learnt | None) -> None:
         rows = _newest(readings, np.asarray(stored, dtype=np.intp))

@@ -18,7 +18,7 @@ from worker import database, metrics
 from worker.context import Context
 from worker.count_ledger import count_ledger
 from worker.roll_up import roll_up
-from worker.upkeep import drop_payloads, forget_sessions, prune_jobs, retry_stalled
+from worker.upkeep import drop_payloads, forget_sessions, make_ahead, prune_jobs, retry_stalled
 from worker.watch import watch
 
 log = get_logger(__name__)
@@ -40,6 +40,7 @@ SCHEDULE = (
     Job(HOUR, forget_sessions),
     Job(HOUR, prune_jobs),
     Job(HOUR, drop_payloads),
+    Job(HOUR, make_ahead),
     Job(60, count_ledger),
 )
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from devices.kinds import KINDS
 from runtime.log import get_logger
 from storage import keys, outbox, quarantine_keep
+from storage.flavour import make_partitions, start_of
+from storage.kind_tables import STEPS, table_of
 from worker import metrics
 from worker.context import Context
 
@@ -39,6 +42,16 @@ async def prune_jobs(here: Context) -> None:
     await here.outbox.job_manager.delete_old_jobs(
         KEEP_JOBS_H, include_failed=True, include_cancelled=True, include_aborted=True
     )
+
+
+async def make_ahead(here: Context) -> None:
+    """Make the parts that hold the present, and those after them: the first batch of a week need not."""
+    now = datetime.now(UTC)
+    async with here.pool.connection() as conn:
+        for kind in KINDS.values():
+            for level, step in STEPS.items():
+                starts = (start_of(at, step) for at in (now, now + step))
+                await make_partitions(conn, table_of(kind, level), starts, step)
 
 
 async def drop_payloads(here: Context) -> None:

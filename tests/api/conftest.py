@@ -20,6 +20,7 @@ from api.app import create_app
 from devices.kinds import KINDS
 from runtime.settings import Settings
 from storage import event_log, flavour, keys
+from storage.kind_tables import STEPS, Level
 from tests.servers import Postgres
 
 KEYS = {role: f"key-of-the-{role}" for role in ("viewer", "operator", "engineer", "admin")}
@@ -140,17 +141,20 @@ class Town:
         )
 
     def reading(self, device: str, kind: str, ts: datetime, qc: int = 1, reason: int = 0, **values: Any) -> None:
-        week = flavour.week_of(ts)
         table = f"reading_{kind}"
-        self.conn.execute(
-            sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
-                sql.Identifier(f"{table}_p{week:%Y%m%d}"), sql.Identifier(table),
-                sql.Literal(week.isoformat()), sql.Literal((week + flavour.WEEK).isoformat()),
-            )
-        )  # fmt: skip
+        self._partition(table, ts, STEPS["raw"])
         self._insert(
             table, device_id=device, ts=ts, received_at=ts + timedelta(seconds=1), qc=qc, qc_reason=reason, **values
         )
+
+    def _partition(self, table: str, at: datetime, step: timedelta) -> None:
+        start = flavour.start_of(at, step)
+        self.conn.execute(
+            sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
+                sql.Identifier(f"{table}_p{start:%Y%m%d}"), sql.Identifier(table),
+                sql.Literal(start.isoformat()), sql.Literal((start + step).isoformat()),
+            )
+        )  # fmt: skip
 
     def latest(self, device: str, kind: str, ts: datetime, qc: int = 1, reason: int = 0, **values: Any) -> None:
         full = dict.fromkeys(KINDS[kind].numbers) | values | {"fw": None}
@@ -160,8 +164,9 @@ class Town:
             qc_reason=reason, values=Jsonb(full),
         )  # fmt: skip
 
-    def rollup(self, kind: str, size: str, device: str, bucket: datetime, n: int = 1, **values: Any) -> None:
+    def rollup(self, kind: str, size: Level, device: str, bucket: datetime, n: int = 1, **values: Any) -> None:
         good = values.pop("n_good", n)
+        self._partition(f"rollup_{kind}_{size}", bucket, STEPS[size])
         self._insert(f"rollup_{kind}_{size}", device_id=device, bucket=bucket, n=n, n_good=good, **values)
 
     def alert(self, device: str, rule: str = "lamp_out", severity: int = 0, **more: Any) -> int:

@@ -135,7 +135,9 @@ async def test_all_of_it_comes_back_on_timescale(timescale: Timescale, timescale
             found = conn.execute(
                 "SELECT hypertable_name, num_chunks FROM timescaledb_information.hypertables"
             ).fetchall()
-            assert dict(found) == {"reading_streetlight": 2, "reading_water_level": 1, "reading_traffic": 1}
+            chunks = dict(found)
+            assert chunks["reading_streetlight"] == chunks["rollup_streetlight_5m"] == 2
+            assert chunks["reading_water_level"] == chunks["reading_traffic"] == 1
         await goes_on(timescale_url)
     finally:
         admin(timescale.url(), said[-1].split("rid of it: ")[1] + " WITH (FORCE)")
@@ -253,7 +255,7 @@ def test_the_command_says_in_a_line_what_is_wrong(empty_database_url: str, tmp_p
 
 
 MANIFEST = Manifest(
-    made_at=datetime(2026, 11, 24, tzinfo=UTC), siaga="0.1.0", database="siaga", owner="siaga", revision="0005",
+    made_at=datetime(2026, 11, 24, tzinfo=UTC), siaga="0.1.0", database="siaga", owner="siaga", revision="0006",
     flavour=Flavour.PLAIN, postgres="17.6 (Debian 17.6-0+deb13u1)", timescale=None, pg_dump=17, rows={},
 )  # fmt: skip
 TARGET = database.About(
@@ -265,16 +267,16 @@ HYPER = MANIFEST.model_copy(update={"timescale": "2.19.3", "flavour": Flavour.TI
 @pytest.mark.parametrize(
     ("manifest", "target", "offered", "newest", "why"),
     [
-        (MANIFEST, TARGET, [], "0005", None),
+        (MANIFEST, TARGET, [], "0006", None),
         (MANIFEST, TARGET, ["2.19.3"], "0006", None),
-        (MANIFEST, TARGET, [], "0004", "schema 0005, and this version of Siaga knows 0004"),
-        (MANIFEST, replace(TARGET, postgres="18beta1"), [], "0005", None),
-        (MANIFEST, replace(TARGET, postgres="16.2"), [], "0005", "17.6 .*, and the server is 16.2"),
-        (HYPER, TARGET, ["2.19.3", "2.18.0"], "0005", None),
-        (HYPER, TARGET, [], "0005", "TimescaleDB 2.19.3, and the server has no TimescaleDB"),
-        (HYPER, TARGET, ["2.31.0"], "0005", "TimescaleDB 2.19.3, and the server has TimescaleDB 2.31.0"),
-        (HYPER, replace(TARGET, timescale="2.20.0"), ["2.19.3"], "0005", "2.19.3, and database siaga has 2.20.0"),
-        (HYPER, replace(TARGET, superuser=False), ["2.19.3"], "0005", "only be restored by a superuser"),
+        (MANIFEST, TARGET, [], "0005", "schema 0006, and this version of Siaga knows 0005"),
+        (MANIFEST, replace(TARGET, postgres="18beta1"), [], "0006", None),
+        (MANIFEST, replace(TARGET, postgres="16.2"), [], "0006", "17.6 .*, and the server is 16.2"),
+        (HYPER, TARGET, ["2.19.3", "2.18.0"], "0006", None),
+        (HYPER, TARGET, [], "0006", "TimescaleDB 2.19.3, and the server has no TimescaleDB"),
+        (HYPER, TARGET, ["2.31.0"], "0006", "TimescaleDB 2.19.3, and the server has TimescaleDB 2.31.0"),
+        (HYPER, replace(TARGET, timescale="2.20.0"), ["2.19.3"], "0006", "2.19.3, and database siaga has 2.20.0"),
+        (HYPER, replace(TARGET, superuser=False), ["2.19.3"], "0006", "only be restored by a superuser"),
     ],
 )
 def test_what_does_not_fit(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Annotated
 
@@ -58,7 +59,7 @@ def columns(conn: psycopg.Connection, table: str) -> set[str]:
 def test_an_empty_database_gets_everything(empty_database_url: str) -> None:
     lines = run(empty_database_url)
     assert lines[0].startswith("PostgreSQL 18")
-    assert "migrated fixed tables from nothing to 0005" in lines
+    assert "migrated fixed tables from nothing to 0006" in lines
     assert lines[-1] == "schema is up to date"
     with psycopg.connect(empty_database_url) as conn:
         tables = {name for (name,) in conn.execute("SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')")}
@@ -181,3 +182,32 @@ def test_a_plain_database_stays_plain(database_url: str) -> None:
         assert flavour.current(conn) is flavour.Flavour.PLAIN
         assert conn.execute(flavour.TIMESCALE_OFFERED.encode()).fetchone() == (False,)
         conn.rollback()
+
+
+def test_rollups_that_are_one_piece_are_put_into_parts(database_url: str) -> None:
+    """As versions before retention kept them, with data in them."""
+    times = [datetime(2026, month, 15, tzinfo=UTC) for month in (3, 7, 11)]
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute("DROP TABLE rollup_traffic_1d")
+        conn.execute(
+            'CREATE TABLE rollup_traffic_1d (device_id text COLLATE "C" NOT NULL, bucket timestamptz NOT NULL,'
+            " n int NOT NULL, n_good int NOT NULL, count_sum float8, PRIMARY KEY (device_id, bucket))"
+        )
+        for at in times:
+            conn.execute("INSERT INTO rollup_traffic_1d VALUES ('counter', %s, 1, 1, 5)", (at,))
+        assert "created parts of rollup_traffic_1d" in run(database_url)
+        found = conn.execute("SELECT bucket, n, count_sum FROM rollup_traffic_1d ORDER BY 1").fetchall()
+        assert found == [(at, 1, 5.0) for at in times]
+        again = "INSERT INTO rollup_traffic_1d (device_id, bucket, n, n_good) VALUES ('counter', %s, 1, 1)"
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            conn.execute(again, (times[0],))
+        assert not [line for line in run(database_url) if "created" in line]
+
+
+@pytest.mark.parametrize(
+    ("rows_a_day", "step"),
+    [(0, timedelta(days=7)), (3e6, timedelta(days=7)), (4e6, timedelta(days=1)), (3e7, timedelta(hours=6)),
+     (1e12, timedelta(hours=6))],
+)  # fmt: skip
+def test_chunks_hold_what_memory_can(rows_a_day: float, step: timedelta) -> None:
+    assert flavour.chunk_step(rows_a_day) == step

@@ -226,7 +226,7 @@ async def test_any_time_finds_its_partition(database_url: str) -> None:
     written = await world.send([packet(LAMP.id, *({"ts": at} for at in (*times, *edges)))])
     assert written.counts["stored"] == 8
     assert {ts for (ts,) in await world.rows("SELECT ts FROM reading_streetlight")} == {*times, *edges}
-    weeks = {flavour.week_of(at) for at in (*times, *edges)}
+    weeks = {flavour.start_of(at, flavour.WEEK) for at in (*times, *edges)}
     parts = await world.rows("SELECT inhrelid::regclass::text FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid"
                              " WHERE inhparent = 'reading_streetlight'::regclass AND c.relkind = 'r'")  # fmt: skip
     assert {name for (name,) in parts} == {f"reading_streetlight_p{week:%Y%m%d}" for week in weeks}
@@ -236,7 +236,7 @@ async def test_any_time_finds_its_partition(database_url: str) -> None:
 def test_a_week_begins_on_monday() -> None:
     for year in (1900, 1969, 1970, 1999, 2026, 2099):
         at = datetime(year, 3, 4, 5, 6, tzinfo=UTC)
-        week = flavour.week_of(at)
+        week = flavour.start_of(at, flavour.WEEK)
         assert week.weekday() == 0
         assert week.time() == datetime.min.time()
         assert week <= at < week + flavour.WEEK
@@ -275,7 +275,7 @@ async def test_two_writers_bring_the_same_reading(world: World) -> None:
 async def test_a_partition_that_retention_dropped_is_made_again(world: World) -> None:
     old = NOW - timedelta(days=200)
     await world.send([packet(LAMP.id, {"ts": old, "power_w": 1})])
-    await world.conn.execute(f"DROP TABLE reading_streetlight_p{flavour.week_of(old):%Y%m%d}".encode())
+    await world.conn.execute(f"DROP TABLE reading_streetlight_p{flavour.start_of(old, flavour.WEEK):%Y%m%d}".encode())
     written = await world.send([packet(LAMP.id, {"ts": old + minutes(1), "power_w": 2})])
     assert written.counts["stored"] == 1
     assert await world.rows("SELECT power_w FROM reading_streetlight") == [(2.0,)]

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from devices.kinds import KINDS
+from storage.flavour import current_async, parts, start_of
+from storage.kind_tables import STEPS, table_of
 from tests.storage.world import GAUGE, World, packet
 from worker import upkeep
 from worker.count_ledger import count_ledger
-from worker.upkeep import drop_payloads, forget_sessions, prune_jobs, retry_stalled
+from worker.upkeep import drop_payloads, forget_sessions, make_ahead, prune_jobs, retry_stalled
 
 Make = Callable[..., Any]
 
@@ -105,3 +108,17 @@ async def test_the_ledger_is_counted_then_summed(world: World, worker: Make) -> 
     query = "SELECT stored, missing, expected FROM ledger_sum WHERE hour = %s AND kind = 'water_level'"
     assert await world.rows(query, at) == [(3, 4, 7)]
     assert await world.one("SELECT count(*) FROM ledger_mark") == 0
+
+
+async def test_the_next_parts_are_made_ahead(world: World, worker: Make) -> None:
+    here = await worker()
+    for _ in range(2):
+        await make_ahead(here)
+        for kind in KINDS.values():
+            for level, step in STEPS.items():
+                found = await parts(world.conn, await current_async(world.conn), table_of(kind, level))
+                first = start_of(datetime.now(UTC), step)
+                assert [(part.since, part.until - part.since) for part in found] == [
+                    (first, step),
+                    (first + step, step),
+                ]
