@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PREFIX = "SIAGA_"
 # As in devices/topics.py, which this package may not import.
 REGION = r"^[0-9]{2}(\.[0-9]{2}(\.[0-9]{2}(\.[0-9]{4})?)?)?$"
+LEVELS = ("raw", "5m", "1h", "1d")
+KEEP_DAYS_MAX = 36_500
 
 
 class SettingError(Exception):
@@ -166,6 +168,42 @@ class Settings(BaseSettings):
         ge=0,
         le=36_500,
     )
+    retention_raw_days: int = _setting(
+        90, "days", "older readings are dropped, whole weeks at a time; 0 = kept for ever", ge=0, le=KEEP_DAYS_MAX
+    )
+    retention_5m_days: int = _setting(
+        730,
+        "days",
+        "older 5-minute rollups are dropped, four weeks at a time; 0 = kept for ever",
+        ge=0,
+        le=KEEP_DAYS_MAX,
+    )
+    retention_1h_days: int = _setting(
+        3_650,
+        "days",
+        "older hourly rollups are dropped, 52 weeks at a time; 0 = kept for ever",
+        ge=0,
+        le=KEEP_DAYS_MAX,
+    )
+    retention_1d_days: int = _setting(
+        0,
+        "days",
+        "older daily rollups are dropped, 52 weeks at a time; 0 = kept for ever",
+        ge=0,
+        le=KEEP_DAYS_MAX,
+    )
+    retention: str = _setting(
+        "",
+        "kind.level=days, …",
+        "what is kept otherwise of some kinds: streetlight.raw=30, water_level.raw=0; levels are raw, 5m, 1h, 1d",
+    )
+    retention_every_h: float = _setting(1, "h", "how often what has had its time is looked for", ge=0.01, le=168)
+    archive_dir: str | None = _setting(
+        None,
+        "folder",
+        "readings are written to Parquet files there before they are dropped (docs/storage.md); none = just dropped",
+        min_length=1,
+    )
     worker_metrics_port: int = _setting(
         0, "port", "port on SIAGA_API_HOST where Prometheus finds the worker's metrics; 0 = nowhere", ge=0, le=65535
     )
@@ -188,6 +226,38 @@ class Settings(BaseSettings):
         10_000, "events", "events replayed after a reconnect; more answers `reset`", ge=1, le=1_000_000
     )
     session_hours: int = _setting(12, "h", "how long a browser stays signed in", ge=1, le=720)
+    read_connections: int = _setting(
+        10, "connections", "queries that read at once; those after them wait", ge=1, le=1_000
+    )
+    write_connections: int = _setting(
+        4,
+        "connections",
+        "connections for what must not wait for readers: acknowledging, imports, quarantine, sign-in, live events",
+        ge=1,
+        le=1_000,
+    )
+    connection_wait_s: float = _setting(
+        3, "s", "a request that gets no connection within this is answered 503", ge=0.1, le=600
+    )
+    query_rows_max: int = _setting(
+        5_000_000, "rows", "rollup rows that one answer of /metrics may be made of", ge=1_000, le=1_000_000_000
+    )
+    latest_max: int = _setting(
+        20_000, "items", "devices in one answer of /latest at most; more needs a cursor", ge=1, le=200_000
+    )
+    latest_back_days: int = _setting(
+        7, "days", "/latest?at= leaves out devices that had been silent for longer", ge=1, le=366
+    )
+    series_rows_max: int = _setting(
+        20_000,
+        "rows",
+        "rows that one answer of /series is drawn from; longer ranges use coarser rollups",
+        ge=1_000,
+        le=10_000_000,
+    )
+    series_points_max: int = _setting(
+        20_000, "points", "points in one answer of /series at most, of all devices and metrics", ge=10, le=1_000_000
+    )
 
     @field_validator("time_zone")
     @classmethod
@@ -213,6 +283,12 @@ class Settings(BaseSettings):
             raise ValueError(f"{found} is no region; use Kemendagri codes such as 12.09, separated by commas, or +")
         return text
 
+    @field_validator("retention")
+    @classmethod
+    def _known_levels(cls, text: str) -> str:
+        _kept_otherwise(text)
+        return text
+
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
@@ -220,6 +296,16 @@ class Settings(BaseSettings):
     @property
     def regions(self) -> tuple[str, ...]:
         return tuple(code.strip() for code in self.ingest_regions.split(",") if code.strip())
+
+    def keep_days(self, kind: str, level: str) -> int:
+        """How many days a level of a kind is kept; 0: for ever."""
+        general: int = getattr(self, f"retention_{level}_days")
+        return _kept_otherwise(self.retention).get((kind, level), general)
+
+    @property
+    def kinds_kept_otherwise(self) -> frozenset[str]:
+        """Kinds that SIAGA_RETENTION names; whether there are such kinds nobody knows here."""
+        return frozenset(kind for kind, _ in _kept_otherwise(self.retention))
 
 
 class Described(NamedTuple):
@@ -261,3 +347,21 @@ def describe(settings: Settings) -> list[Described]:
         default = "" if field.default is None else str(field.default)
         out.append(Described(PREFIX + name.upper(), shown, unit, default, field.description or ""))
     return out
+
+
+def _kept_otherwise(text: str) -> dict[tuple[str, str], int]:
+    """Days by kind and level, of SIAGA_RETENTION. Raises ValueError."""
+    found: dict[tuple[str, str], int] = {}
+    for piece in filter(None, map(str.strip, text.split(","))):
+        match = re.fullmatch(r"(\w+)\.(\w+)\s*=\s*(-?\d{1,9})", piece)
+        if match is None:
+            raise ValueError(f"{piece!r} is not kind.level=days, as streetlight.raw=30")
+        kind, level, days = match[1], match[2], int(match[3])
+        if level not in LEVELS:
+            raise ValueError(f"{piece}: {level!r} is no level; use one of {', '.join(LEVELS)}")
+        if not 0 <= days <= KEEP_DAYS_MAX:
+            raise ValueError(f"{piece}: days must be 0 (for ever) to {KEEP_DAYS_MAX}")
+        if (kind, level) in found:
+            raise ValueError(f"{kind}.{level} is there twice")
+        found[kind, level] = days
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -38,6 +38,9 @@ AROUND = """
 SELECT (SELECT max(ts) FROM {table} WHERE device_id = %(device)s AND ts < %(since)s),
     (SELECT min(ts) FROM {table} WHERE device_id = %(device)s AND ts >= %(until)s)
 """
+# What was missing before that was counted while its readings were there, and is not counted without them.
+DROPPED = "SELECT kind, until FROM closed WHERE level = 'raw'"
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 KEPT = "SELECT hour, missing FROM ledger_missing WHERE device_id = %s AND hour >= %s AND hour < %s"
 FORGET = "DELETE FROM ledger_missing WHERE device_id = %s AND hour = ANY (%s)"
 KEEP = """
@@ -61,11 +64,13 @@ async def count_missing(conn: psycopg.AsyncConnection[Any], now: datetime, limit
         async for device_id, name, hour in cursor:
             hours[device_id, name].append(hour)
         changed = {hour for own in hours.values() for hour in own}
+        dropped = {name: until async for name, until in await conn.execute(DROPPED)}
         for (device_id, name), own in hours.items():
             kind = KINDS.get(name or "")
             if kind is not None:
-                for since, until in spans(own):
-                    changed |= await _count(conn, kind, device_id, since, until)
+                begin = dropped.get(kind.name, BEGINNING)
+                for since, until in spans(hour for hour in own if hour >= begin):
+                    changed |= await _count(conn, kind, device_id, since, until, begin)
         await mark(conn, [(hour_us(hour), None) for hour in sorted(changed)])
         return sum(map(len, hours.values())) == limit
 
@@ -82,13 +87,14 @@ def spans(hours: Iterable[datetime]) -> list[Span]:
 
 
 async def _count(
-    conn: psycopg.AsyncConnection[Any], kind: Kind, device: str, since: datetime, until: datetime
+    conn: psycopg.AsyncConnection[Any], kind: Kind, device: str, since: datetime, until: datetime, begin: datetime
 ) -> set[datetime]:
-    """Count a range and what its neighbours change with it; the hours of which the number is another now."""
+    """Count a range and what its neighbours change with it, but for what is before `begin`; the hours of which the
+    number is another now."""
     query = sql.SQL(AROUND).format(table=sql.Identifier(reading_table(kind)))
     row = await (await conn.execute(query, {"device": device, "since": since, "until": until})).fetchone()
     before, after = row or (None, None)
-    since = _hour(before) if before else since
+    since = max(_hour(before), begin) if before else since
     until = _hour(after) + HOUR if after else until
     now = await missing_by_hour(conn, kind, device, since, until)
     cursor = await conn.execute(KEPT, (device, since, until))

@@ -10,6 +10,7 @@ import prometheus_client
 from runtime.log import get_logger
 from runtime.settings import Settings, require
 from runtime.stop import stop_event
+from storage import retention
 from storage.parts import keep_beating
 from worker import backlog, context, metrics, notify, schedule
 from worker.context import Context
@@ -25,6 +26,7 @@ CLOSE_S = 0.5
 def run(settings: Settings) -> int:
     """Work until SIGTERM or SIGINT; the exit code. Raises SettingError."""
     backlog.check_url(settings)
+    retention.policies(settings)
     # What they say at these levels we say ourselves, once; at the others it would be a traceback per try.
     logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from devices.kinds import KINDS
+from storage.kind_tables import STEPS
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -32,6 +33,19 @@ JOB_FAILURES = Counter(
     "siaga_worker_job_failures_total", "Runs of a periodic job that failed.", ("job",), registry=REGISTRY
 )
 
+PARTS_DROPPED = Counter(
+    "siaga_worker_retention_dropped_total", "Parts of tables dropped.", ("kind", "level"), registry=REGISTRY
+)
+RETENTION_HELD = Gauge(
+    "siaga_worker_retention_held",
+    "Parts that have had their time and are still there, at the last run.",
+    ("kind", "level"),
+    registry=REGISTRY,
+)
+ROWS_ARCHIVED = Counter(
+    "siaga_worker_archived_rows_total", "Readings written to the archive.", ("kind",), registry=REGISTRY
+)
+
 BROKER_HELD_MESSAGES = Gauge(
     "siaga_broker_held_messages", "Messages the broker keeps until they are acknowledged.", registry=REGISTRY
 )
@@ -40,5 +54,9 @@ BROKER_LIMIT_BYTES = Gauge("siaga_broker_limit_bytes", "At so many the broker ta
 
 for _kind in KINDS:
     ROLLED_UP.labels(_kind)
+    ROWS_ARCHIVED.labels(_kind)
+    for _level in STEPS:
+        PARTS_DROPPED.labels(_kind, _level)
+        RETENTION_HELD.labels(_kind, _level)
 for _outcome in ("sent", "failed", "gave_up"):
     NOTICES.labels(_outcome)

@@ -17,6 +17,7 @@ from runtime.stop import sleep_until
 from worker import database, metrics
 from worker.context import Context
 from worker.count_ledger import count_ledger
+from worker.retain import retain
 from worker.roll_up import roll_up
 from worker.upkeep import drop_payloads, forget_sessions, make_ahead, prune_jobs, retry_stalled
 from worker.watch import watch
@@ -42,6 +43,7 @@ SCHEDULE = (
     Job(HOUR, drop_payloads),
     Job(HOUR, make_ahead),
     Job(60, count_ledger),
+    Job(HOUR, retain),
 )
 
 

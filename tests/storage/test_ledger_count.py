@@ -71,6 +71,23 @@ async def test_a_late_reading_is_counted_where_it_counts(world: World) -> None:
     assert [at for (at,) in await world.rows(changed, NOW + 2 * HOUR, NOW - 2 * HOUR)] == [BASE + HOUR, BASE + 3 * HOUR]
 
 
+async def test_hours_whose_readings_were_dropped_are_not_counted_anew(world: World) -> None:
+    await world.send([told(1, 1), told(61, 5), told(301, 8), told(302, 9)], BASE)
+    await count(world, NOW + HOUR)
+    before = await kept(world)
+    begin = BASE + 4 * HOUR
+    await world.conn.execute("DELETE FROM reading_water_level WHERE ts < %s", (begin,))  # as retention does, by rows
+    await world.conn.execute("INSERT INTO closed VALUES ('water_level', 'raw', %s)", (begin,))
+    await world.send([told(2, 40), told(303, 12)], NOW)
+    await count(world, NOW + 2 * HOUR)
+    assert await world.one("SELECT count(*) FROM ledger_mark") == 0
+    assert {hour: n for hour, n in (await kept(world)).items() if hour < begin} == {
+        hour: n for hour, n in before.items() if hour < begin
+    }
+    assert (await kept(world))[BASE + 5 * HOUR] >= 2
+    assert await world.one("SELECT stored FROM ledger_sum WHERE hour = %s AND kind = 'water_level'", BASE) == 2
+
+
 async def test_an_open_line_is_marked_once_a_closed_one_each_time(world: World) -> None:
     marks = "SELECT count(*) FROM ledger_mark"
     for n in range(3):
@@ -120,6 +137,7 @@ async def test_sums_of_the_fleet(world: World) -> None:
     assert [at for (at,) in await world.rows(finals, BASE + 6 * HOUR)] == [BASE, BASE + HOUR]
 
 
+@pytest.mark.two_sessions
 async def test_two_workers(world: World, other: psycopg.AsyncConnection[Any]) -> None:
     async with other.transaction():
         await count_missing(other, NOW, 1)
