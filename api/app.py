@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from api import openapi, problems
-from api.context import Context, Pool, make_pool
+from api.context import Context, Pools, make_pools
 from api.edge import Limited, Watched
 from api.live import Live
 from api.routes import (
@@ -26,28 +26,32 @@ from api.routes import (
     pages,
     quarantine,
     readings,
+    series,
     session,
     stream,
 )  # fmt: skip
 from runtime.settings import Settings
 
 AREAS = (
-    me, kinds, devices, latest, readings, metrics, alerts, quarantine, ledger, stream, session, health, docs, pages,
+    me, kinds, devices, latest, readings, metrics, series, alerts, quarantine, ledger, stream, session, health, docs,
+    pages,
 )  # fmt: skip
 GZIP_FROM_BYTES = 1024
 # Level 4 takes 3.5 MB of /latest to 9 % in 45 ms; level 9 to 8 % in 160 ms.
 GZIP_LEVEL = 4
 
 
-def create_app(settings: Settings, pool: Pool | None = None) -> FastAPI:
-    """The application. Without a pool it makes its own; either way it opens and closes it."""
-    context_pool = pool or make_pool(settings)
-    context = Context(settings, context_pool, Live(context_pool, settings))
+def create_app(settings: Settings, pools: Pools | None = None) -> FastAPI:
+    """The application. Without pools it makes its own; either way it opens and closes them."""
+    pools = pools or make_pools(settings)
+    # Live events are few short queries, and must not come late because somebody draws a year.
+    context = Context(settings, pools, Live(pools.writes, settings))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Not waited for: while the database is away we answer 503, which says more than no answer.
-        await context.pool.open(wait=False)
+        for pool in pools:
+            await pool.open(wait=False)
         follower = asyncio.create_task(context.live.follow(), name="live")
         try:
             yield
@@ -55,7 +59,8 @@ def create_app(settings: Settings, pool: Pool | None = None) -> FastAPI:
             context.live.close()
             follower.cancel()
             await asyncio.gather(follower, return_exceptions=True)
-            await context.pool.close()
+            for pool in pools:
+                await pool.close()
 
     app = FastAPI(
         title="Siaga",

@@ -142,13 +142,15 @@ async def authorise(request: Request, role: Role) -> Who:
 
 async def identify(request: Request) -> tuple[Who | None, bool]:
     """Who calls, and whether only a cookie says so. A key beats a cookie."""
+    # Whoever wants to acknowledge must not wait here for those who read.
+    writes = context.of(request).writes
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     session = request.cookies.get(COOKIE)
     if scheme.lower() == "bearer" and key.strip():
-        async with context.of(request).pool.connection() as conn:
+        async with writes.connection() as conn:
             return await who_has_key(conn, key.strip()), False
     if session:
-        async with context.of(request).pool.connection() as conn:
+        async with writes.connection() as conn:
             return await who_is_signed_in(conn, session), True
     return None, False
 

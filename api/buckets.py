@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from api.params import Window
+from storage.kind_tables import Level
 from storage.read_metrics import Slice
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -34,10 +35,21 @@ class Bucket(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The buckets of an answer, and the rollup rows that fill them: each row in exactly one slice."""
+    """The buckets of an answer, and the rollup rows that fill them: each row in exactly one slice.
+
+    steps are the starts of what devices are taken together by: the buckets, or the days of months.
+    """
 
     buckets: list[Bucket]
     slices: list[Slice]
+    steps: list[datetime]
+
+    @property
+    def starts(self) -> list[datetime]:
+        return [bucket.start for bucket in self.buckets]
+
+
+NOTHING = Plan([], [], [])
 
 
 def at_most(name: Name, window: Window) -> int:
@@ -49,7 +61,7 @@ def plan(name: Name, window: Window, now: datetime, zone: ZoneInfo, home: ZoneIn
     """Buckets that touch the window, up to now; home is the zone of the daily rollups."""
     until = min(window.until, now)
     if window.since >= until:
-        return Plan([], [])
+        return NOTHING
     main, fine = _rollups(name, zone, home, Window(window.since, until))
     grain = HOUR if (fine or main) == "1h" else 5 * MINUTE
     since = _floor(window.since, grain)
@@ -57,22 +69,23 @@ def plan(name: Name, window: Window, now: datetime, zone: ZoneInfo, home: ZoneIn
     open_ended = until >= now
     end = until if open_ended else _floor(until, grain)
     if since >= end:
-        return Plan([], [])
+        return NOTHING
     boundaries = _boundaries(name, since, end, zone)
     buckets = [Bucket(a, a < since or b > end) for a, b in pairwise(boundaries)]
+    steps = _boundaries("1d", since, end, zone)[:-1] if name == "1mo" else boundaries[:-1]
     if fine is None:
-        return Plan(buckets, [Slice(main, since, end)])
+        return Plan(buckets, [Slice(main, since, end)], steps)
     whole_since = _whole(main, since, home)
     whole_until = boundaries[-1] if open_ended else _whole(main, end, home, after=False)
     if whole_since >= whole_until:
-        return Plan(buckets, [Slice(fine, since, end)])
+        return Plan(buckets, [Slice(fine, since, end)], steps)
     slices = [Slice(main, whole_since, whole_until)]
     if since < whole_since or whole_until < end:
         slices.append(Slice(fine, since, end, whole_since, whole_until))
-    return Plan(buckets, slices)
+    return Plan(buckets, slices, steps)
 
 
-def _rollups(name: Name, zone: ZoneInfo, home: ZoneInfo, window: Window) -> tuple[str, str | None]:
+def _rollups(name: Name, zone: ZoneInfo, home: ZoneInfo, window: Window) -> tuple[Level, Level | None]:
     """The coarsest rollup whose buckets fit into ours, and the finer one for the edges that the window cuts."""
     if LENGTHS[name] < HOUR:
         return "5m", None
@@ -94,7 +107,7 @@ def _floor(at: datetime, grain: timedelta) -> datetime:
     return at - (at - EPOCH) % grain
 
 
-def _whole(rollup: str, at: datetime, home: ZoneInfo, after: bool = True) -> datetime:
+def _whole(rollup: Level, at: datetime, home: ZoneInfo, after: bool = True) -> datetime:
     """The nearest start of a rollup bucket: at or after `at`, or else at or before it."""
     name: Name = "1d" if rollup == "1d" else "1h"
     before, following = _boundaries(name, at, at + timedelta(microseconds=1), home)[:2]

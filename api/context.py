@@ -1,7 +1,8 @@
-"""What every endpoint needs and one application holds: settings, the connection pool, the live follower."""
+"""What every endpoint needs and one application holds: settings, connections, the live follower."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,15 +18,26 @@ if TYPE_CHECKING:
 
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
 
-CONNECTIONS_MAX = 10
-# A request that gets no connection within this is answered 503; longer would only pile requests up.
-WAIT_S = 3.0
+
+class Pools(NamedTuple):
+    """reads: queries of any length, which cannot write. writes: short statements that must not wait for those."""
+
+    reads: Pool
+    writes: Pool
 
 
 class Context(NamedTuple):
     settings: Settings
-    pool: Pool
+    pools: Pools
     live: Live
+
+    @property
+    def reads(self) -> Pool:
+        return self.pools.reads
+
+    @property
+    def writes(self) -> Pool:
+        return self.pools.writes
 
 
 def of(request: Request) -> Context:
@@ -34,22 +46,37 @@ def of(request: Request) -> Context:
     return context
 
 
-def make_pool(settings: Settings) -> Pool:
-    """A closed pool of autocommit connections whose queries are stopped after the statement timeout.
+def make_pools(settings: Settings) -> Pools:
+    """Closed pools of autocommit connections whose statements are stopped after the statement timeout."""
+    return Pools(
+        _pool(settings, "reads", settings.read_connections, _read_only),
+        _pool(settings, "writes", settings.write_connections),
+    )
 
-    Connections are tried before they are handed out: after a database restart all of them are dead.
-    """
+
+def _pool(
+    settings: Settings,
+    name: str,
+    size: int,
+    configure: Callable[[psycopg.AsyncConnection[Any]], Awaitable[None]] | None = None,
+) -> Pool:
+    # Connections are tried before they are handed out: after a database restart all of them are dead.
     url = require(settings.database_url, "SIAGA_DATABASE_URL")
     return AsyncConnectionPool(
         conninfo(url, "api", settings.statement_timeout_s),
         kwargs={"autocommit": True},
+        configure=configure,
         min_size=1,
-        max_size=CONNECTIONS_MAX,
-        timeout=WAIT_S,
+        max_size=size,
+        timeout=settings.connection_wait_s,
         check=AsyncConnectionPool.check_connection,
         open=False,
-        name="api",
+        name=name,
     )
+
+
+async def _read_only(conn: psycopg.AsyncConnection[Any]) -> None:
+    await conn.execute("SET default_transaction_read_only = on")
 
 
 def utc_now() -> datetime:

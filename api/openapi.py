@@ -35,11 +35,12 @@ def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
     schemas.update(schemas["Problem"].pop("$defs", {}))
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    for path in made["paths"].values():
+    for address, path in made["paths"].items():
+        most = settings.latest_max if address == "/api/v1/latest" else settings.page_max
         for operation in path.values():
             for parameter in operation.get("parameters", ()):
                 if parameter["name"] == "limit":
-                    _bound(parameter["schema"], settings.page_max)
+                    _bound(parameter["schema"], most)
     return made
 
 

@@ -85,10 +85,10 @@ def window(since: str | None, until: str | None, now: datetime, default: timedel
     return Window(start, end)
 
 
-def limit_of(limit: int | None, most: int, default: int | None = None) -> int:
-    """The page size; at most SIAGA_PAGE_MAX."""
+def limit_of(limit: int | None, most: int, default: int | None = None, setting: str = "SIAGA_PAGE_MAX") -> int:
+    """The page size; at most what that setting says."""
     if limit is not None and limit > most:
-        raise wrong_field("limit", f"{limit} is more than {most} (SIAGA_PAGE_MAX); use a cursor")
+        raise wrong_field("limit", f"{limit} is more than {most} ({setting}); use a cursor")
     return limit or min(default or most, most)
 
 

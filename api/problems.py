@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -115,7 +116,13 @@ def _field(location: Sequence[Any]) -> str:
 
 async def _database(request: Request, error: Exception) -> Response:
     metrics.DATABASE_UNAVAILABLE.inc()
-    if isinstance(error, psycopg.errors.QueryCanceled):
+    if isinstance(error, PoolTimeout):
+        here = context.of(request).settings
+        detail = (
+            f"no connection within {here.connection_wait_s:g} s (SIAGA_CONNECTION_WAIT_S): the database is away, or"
+            f" {here.read_connections} queries are under way (SIAGA_READ_CONNECTIONS); please try again"
+        )
+    elif isinstance(error, psycopg.errors.QueryCanceled):
         limit = context.of(request).settings.statement_timeout_s
         detail = f"the query took longer than {limit} s (SIAGA_STATEMENT_TIMEOUT_S); ask for less at once"
     else:

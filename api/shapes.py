@@ -77,6 +77,7 @@ class Kind(Shape):
     metrics: list[KindMetric]
     diagnostics: list[Quantity]
     attributes: list[KindAttribute]
+    groups: Annotated[list[str], Field(description="in what ways /metrics takes devices together")]
 
 
 class Kinds(Shape):
@@ -170,6 +171,7 @@ class Aggregates(Shape):
     last: Number = None
     sum: Number = None
     delta: Number = None
+    total: Annotated[Number, Field(description="of a group: the averages of its devices added up")] = None
 
 
 class Bucket(BaseModel):
@@ -185,8 +187,41 @@ class Bucket(BaseModel):
     partial: Annotated[bool, Field(description="cut by from or to, or still running")]
 
 
+class GroupBucket(BaseModel):
+    """The same of devices taken together."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Aggregates]
+
+    group: Annotated[str | None, Field(description="null: devices without a name in this grouping, or all")]
+    bucket: Annotated[AwareDatetime, Field(description="start")]
+    devices: Annotated[int, Field(description="that have readings in it; of a month, the most on one day")]
+    n: int
+    good: int
+    partial: bool
+
+
 class Buckets(Shape):
-    items: list[Bucket]
+    items: list[Bucket | GroupBucket]
+    next_cursor: Cursor
+
+
+class Series(Shape):
+    """A curve: arrays of the same length. v is null where nothing came for several intervals."""
+
+    device_id: str
+    metric: str
+    source: Annotated[Literal["raw", "5m", "1h", "1d"], Field(description="readings, or which rollup of them")]
+    step_s: Annotated[Number, Field(description="length of a bucket of the rollup; null of readings")]
+    t: Annotated[list[int], Field(description="ms since 1970 UTC")]
+    v: Annotated[list[Number], Field(description="values; of rollups averages, last counts, or sums of a bucket")]
+    min: Annotated[list[Number] | None, Field(description="from this point to the next; null: every reading is here")]
+    max: list[Number] | None
+    qc: Annotated[list[int | None] | None, Field(description="of readings, as in /readings")]
+
+
+class SeriesList(Shape):
+    items: list[Series]
     next_cursor: Cursor
 
 

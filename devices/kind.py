@@ -26,6 +26,8 @@ Columns = Mapping[str, Floats]
 Rollup = Literal["gauge", "counter", "sum", "state"]
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
+# Every kind has these; its own come from attributes.
+GROUPINGS = ("all", "district")
 SEQ_MAX = 2**63 - 1
 TEXT_MAX = 64
 
@@ -149,6 +151,7 @@ class Kind:
     derive(values, attribute) returns columns to set from others; attribute(name) is a device attribute per row.
     impossible(values) returns, per metric, rows whose value its neighbours rule out (beyond low and high): they fail.
     doubtful(values, attribute) returns, per test, rows whose values hardly go together: they are suspect.
+    group_by names the attributes that devices are taken together by, beside their district (a panel, a river).
     """
 
     name: str
@@ -160,6 +163,7 @@ class Kind:
     derive: Callable[[Columns, Callable[[str], Floats]], Mapping[str, Floats]] = _nothing_derived
     impossible: Callable[[Columns], Mapping[str, Bools]] = _nothing_impossible
     doubtful: Callable[[Columns, Callable[[str], Floats]], Mapping[str, Bools]] = _nothing_doubtful
+    group_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.metrics):
@@ -170,6 +174,9 @@ class Kind:
         for metric in self.metrics.values():
             if metric.weight is not None and metric.weight not in self.metrics:
                 raise ValueError(f"kind {self.name}: {metric.name} is weighted by unknown {metric.weight!r}")
+        for name in self.group_by:
+            if name not in self.attributes.model_fields or name in ("device", *GROUPINGS):
+                raise ValueError(f"kind {self.name}: {name!r} is no attribute to group by")
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -180,6 +187,11 @@ class Kind:
                 if isinstance(note, Metric):
                     found[name] = replace(note, name=name)
         return found
+
+    @property
+    def groupings(self) -> tuple[str, ...]:
+        """In what ways aggregates take devices together."""
+        return (*GROUPINGS, *self.group_by)
 
     @cached_property
     def numbers(self) -> tuple[str, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import psycopg
 
 from devices.device import Device
+from devices.kinds import KINDS
+from storage import groups
 
 COLUMNS = "id, kind, name, region, district, lat, lon, attributes"
 
@@ -30,7 +32,7 @@ RETURNING d.xmax = 0
 # Imports go one after the other, so that changed_at rises in the order of commits: whoever reads on from the newest
 # changed_at seen misses none.
 LOCK = "SELECT pg_advisory_xact_lock(x'7369616761206476'::bigint)"
-OTHER_KIND = "SELECT id, kind FROM device WHERE id = ANY (%s)"
+REGISTERED = "SELECT id, kind, district, attributes FROM device WHERE id = ANY (%s)"
 # `>=` and not `>`: two imports may share a moment; reading a row twice does no harm.
 CHANGED = f"SELECT changed_at, {COLUMNS} FROM device WHERE changed_at >= %s ORDER BY changed_at"
 LIST = f"""
@@ -55,18 +57,23 @@ async def import_devices(conn: psycopg.AsyncConnection[Any], devices: list[Devic
     """Register or update devices, all in one transaction. Raises KindChangeError where one would change its kind."""
     async with conn.transaction():
         await conn.execute(LOCK)
-        wanted = {device.id: device.kind for device in devices}
-        async for known, kind in await conn.execute(OTHER_KIND, (list(wanted),)):
-            if wanted[known] != kind:
+        moved = {device.id: device for device in devices}
+        async for known, kind, district, attributes in await conn.execute(REGISTERED, (list(moved),)):
+            wanted = moved[known]
+            if wanted.kind != kind:
                 raise KindChangeError(
-                    f"id: {known!r} is registered as {kind}, not {wanted[known]}; register it under a new id"
+                    f"id: {known!r} is registered as {kind}, not {wanted.kind}; register it under a new id"
                 )
+            if _groups(kind, district, attributes) == _groups(kind, wanted.district, wanted.attributes):
+                del moved[known]
         columns = [
             [getattr(device, name) for device in devices]
             for name in ("id", "kind", "name", "region", "district", "lat", "lon")
         ]
         columns.append([json.dumps(dict(device.attributes)) for device in devices])
         rows = await (await conn.execute(IMPORT, columns)).fetchall()
+        for name in sorted({device.kind for device in moved.values()} & KINDS.keys()):
+            await groups.mark_devices(conn, KINDS[name], [d.id for d in moved.values() if d.kind == name])
     added = sum(1 for (inserted,) in rows if inserted)
     return Imported(added, len(rows) - added, len(devices) - len(rows))
 
@@ -87,6 +94,11 @@ async def list_devices(
 async def get_device(conn: psycopg.AsyncConnection[Any], device_id: str) -> Device | None:
     row = await (await conn.execute(ONE, (device_id,))).fetchone()
     return _device(row) if row else None
+
+
+def _groups(kind: str, district: str | None, attributes: Mapping[str, Any]) -> list[Any]:
+    """What a device belongs to."""
+    return [district, *(attributes.get(name) for name in KINDS[kind].group_by)] if kind in KINDS else []
 
 
 def _device(row: Iterable[Any]) -> Device:

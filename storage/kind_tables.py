@@ -48,7 +48,7 @@ FORGET_GROUPS = "DELETE FROM {table} WHERE NOT grouping = ANY (%(groupings)s)"
 # Each day has a line in every grouping, if only of those without a name: one that has none at all is new.
 MARK_NEW_GROUPS = """
 INSERT INTO group_mark (kind, day) SELECT %(kind)s, day FROM (SELECT DISTINCT bucket AS day FROM {days}) AS d
-WHERE EXISTS (SELECT FROM unnest(%(groupings)s) AS g WHERE NOT EXISTS (SELECT FROM {table} WHERE grouping = g))
+WHERE EXISTS (SELECT FROM unnest(%(groupings)s::text[]) AS g WHERE NOT EXISTS (SELECT FROM {table} WHERE grouping = g))
 """
 
 COLUMNS_THERE = """

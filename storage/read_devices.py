@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
+from psycopg import sql
+
+from storage import group_sql
 
 WORST = """
 SELECT DISTINCT ON (device_id) device_id, json_build_object('id', id, 'severity', severity, 'acked', acked) AS alert
@@ -22,9 +27,6 @@ WHERE (%(kind)s::text IS NULL OR d.kind = %(kind)s) AND (%(district)s::text IS N
 ORDER BY d.id LIMIT %(limit)s
 """
 ONE = f"WITH w AS ({WORST} ) SELECT {ITEM} FROM device d LEFT JOIN w ON w.device_id = d.id WHERE d.id = %s"
-IDS = """
-SELECT id FROM device WHERE kind = %(kind)s AND (%(ids)s::text[] IS NULL OR id = ANY (%(ids)s)) ORDER BY id
-"""
 
 
 async def list_devices(
@@ -41,7 +43,12 @@ async def one_device(conn: psycopg.AsyncConnection[Any], device_id: str) -> str 
     return row[0] if row else None
 
 
-async def ids_of_kind(conn: psycopg.AsyncConnection[Any], kind: str, ids: list[str] | None = None) -> list[str]:
-    """All devices of a kind, or those of `ids` that are of it."""
-    rows = await (await conn.execute(IDS, {"kind": kind, "ids": ids})).fetchall()
-    return [row[0] for row in rows]
+async def ids_of_kind(
+    conn: psycopg.AsyncConnection[Any],
+    kind: str,
+    ids: list[str] | None = None,
+    where: Mapping[str, str] = MappingProxyType({}),
+) -> list[str]:
+    """Devices of a kind that are of these groups (grouping → name), or those of `ids` that are."""
+    query = sql.SQL("SELECT d.id FROM device AS d WHERE {} ORDER BY d.id").format(group_sql.is_in(where, ids))
+    return [row[0] async for row in await conn.execute(query, {"kind": kind, "devices": ids})]

@@ -21,11 +21,23 @@ UNUSABLE = (Quality.FAIL, Quality.MISSING)
 RATE_POINTS = 4
 RATE_AGE = timedelta(hours=2)
 
-# The item without its last brace: the API adds what is not in the row. Level and bounds only where there is a ladder.
+
+def head_sql(reading: str, device_id: str, kind: str, values: str) -> str:
+    """An item as text without its last brace: the API adds what is not in the row.
+
+    Put together by hand: json_build_object and cutting off a brace take three times as long, 10,000 times.
+    """
+    return f"""
+'{{"device_id": ' || to_json({device_id})::text || ', "kind": ' || to_json({kind})::text
+    || ', "ts": "' || {time_sql(f"{reading}.ts")} || '", "received_at": "' || {time_sql(f"{reading}.received_at")}
+    || '", "qc": ' || {reading}.qc || ', "late": ' || ({reading}.qc_reason & {int(Reason.LATE)} <> 0)
+    || ', "values": ' || {values}::text
+"""
+
+
+# Level and bounds only where there is a ladder.
 COLUMNS = f"""
-left(json_build_object('device_id', l.device_id, 'kind', l.kind, 'ts', {time_sql("l.ts")},
-    'received_at', {time_sql("l.received_at")}, 'qc', l.qc, 'late', l.qc_reason & {int(Reason.LATE)} <> 0,
-    'values', l."values" - 'fw')::text, -1) AS head,
+{head_sql("l", "l.device_id", "l.kind", '''(l."values" - 'fw')''')} AS head,
 l.device_id, l.kind, l.ts, l.qc,
 CASE WHEN l.kind = ANY (%(ladders)s) THEN (l."values"->>'{ladder.LEVEL}')::float8 END AS level_m,
 CASE WHEN l.kind = ANY (%(ladders)s) THEN d.attributes END AS attributes

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import numpy as np
 import psycopg
 from psycopg import sql
 
 from devices.kind import Kind, Rollup
-from storage.kind_tables import rollup_table
+from storage.copy_binary import array, times
+from storage.kind_tables import Level, rollup_table
 
 # What can be asked of a metric that rolls up in this way.
 AGGREGATES: dict[Rollup, tuple[str, ...]] = {
@@ -32,7 +34,7 @@ EXPRESSIONS = {
 class Slice(NamedTuple):
     """Rollup rows with since <= bucket < until, but not those within [but_since, but_until)."""
 
-    rollup: str
+    rollup: Level
     since: datetime
     until: datetime
     but_since: datetime | None = None
@@ -58,7 +60,7 @@ async def aggregate(
     """Aggregates (metric → names) of the slices by device and bucket, in order. starts: where buckets begin, rising."""
     parts = sql.SQL(" UNION ALL ").join(_slice(kind, wanted, s) for s in slices)
     objects = [
-        sql.SQL("{}, json_build_object({})").format(
+        sql.SQL(", {}, json_build_object({})").format(
             sql.Literal(metric),
             sql.SQL(", ").join(sql.SQL("{}, {}").format(sql.Literal(name), _aggregate(metric, name)) for name in names),
         )
@@ -66,11 +68,16 @@ async def aggregate(
     ]
     query = sql.SQL(
         "SELECT device_id, width_bucket(bucket, %(starts)s::timestamptz[]) AS number,"
-        " json_build_object('n', sum(n), 'good', sum(n_good), {objects})::text"
+        " json_build_object('n', sum(n), 'good', sum(n_good) {objects})::text"
         " FROM ({parts}) AS rolled GROUP BY 1, 2 ORDER BY 1, 2"
-    ).format(objects=sql.SQL(", ").join(objects), parts=parts)
-    cursor = await conn.execute(query, {"starts": list(starts), "devices": list(devices)})
+    ).format(objects=sql.SQL("").join(objects), parts=parts)
+    cursor = await conn.execute(query, {"starts": starts_array(starts), "devices": list(devices)})
     return [Row(*row) for row in await cursor.fetchall()]
+
+
+def starts_array(starts: Sequence[datetime]) -> Any:
+    """A parameter of thousands of times: as a list of datetimes it would take longer than the query."""
+    return array(times(np.array([at.timestamp() for at in starts]).astype(np.int64) * 1_000_000), "timestamptz")
 
 
 def _aggregate(metric: str, name: str) -> sql.Composed:

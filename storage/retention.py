@@ -17,7 +17,7 @@ from psycopg import sql
 from devices.kind import Kind
 from devices.kinds import KINDS
 from runtime.settings import SettingError, Settings
-from storage import archive, flavour, rollup
+from storage import archive, flavour, groups, rollup
 from storage.closed import close
 from storage.flavour import Flavour, Part
 from storage.kind_tables import STEPS, Level, table_of
@@ -123,6 +123,8 @@ async def _drop(
     if policy.level == "raw":
         await archive.let_go(conn, policy.table, part.since)
     await flavour.drop_part(conn, on, policy.table, part)
+    if policy.level == "1d":
+        await groups.mark_between(conn, policy.kind, part.since, part.until)
     return None
 
 

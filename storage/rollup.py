@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 from devices.kind import Kind
-from storage import rollup_sql
+from storage import groups, rollup_sql
 from storage.flavour import make_partitions, start_of
 from storage.kind_tables import STEPS, Level, rollup_table
 
@@ -28,6 +28,8 @@ FIVE_MINUTES, HOUR, DAY = timedelta(minutes=5), timedelta(hours=1), timedelta(da
 
 # One at a time per kind: of two that roll up the same bucket the slower one would put back what it read earlier.
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('siaga rollup ' || %s, 0))"
+# Nor may what they are made of be dropped between being told as closed or not, and being read.
+LOCK = TRY_LOCK.replace("pg_try_", "pg_")
 DEVICES = "SELECT count(*) FROM device WHERE kind = %s"
 # Marks are deleted first and readings read after, in a statement of its own: it sees every row whose mark is gone.
 # A mark that is committed later stays. Newest first: a backlog must not hold up what is on screens.
@@ -118,6 +120,7 @@ async def _roll_up(
     again = await _roll(conn, kind, "1h", "5m", closed, hours, lambda hour: hour + HOUR)
     finer: Level = "1h" if by_hours else "5m"
     daily = await _roll(conn, kind, "1d", finer, closed, days, lambda day: _next_day(day, zone))
+    await groups.mark(conn, kind, (day for _, day in daily))
     return len(changed) + len(again) + len(daily)
 
 

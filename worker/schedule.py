@@ -19,6 +19,7 @@ from worker.context import Context
 from worker.count_ledger import count_ledger
 from worker.retain import retain
 from worker.roll_up import roll_up
+from worker.roll_up_groups import roll_up_groups
 from worker.upkeep import drop_payloads, forget_sessions, make_ahead, prune_jobs, retry_stalled
 from worker.watch import watch
 
@@ -43,6 +44,7 @@ SCHEDULE = (
     Job(HOUR, drop_payloads),
     Job(HOUR, make_ahead),
     Job(60, count_ledger),
+    Job(30, roll_up_groups),
     Job(HOUR, retain),
 )
 

@@ -55,7 +55,7 @@ async def list_alerts(
     size = limit_of(limit, here.settings.page_max)
     after = _after(cursor) if cursor else None
     query = AlertQuery(state, historical, kind, device, min_severity, size + 1)
-    async with here.pool.connection() as conn:
+    async with here.reads.connection() as conn:
         rows = await read_alerts.list_alerts(conn, query, after)
     more = _cursor(rows[size - 1]) if len(rows) > size else None
     return items_reply(request, (encode(alert_item(row)) for row in rows[:size]), more)
@@ -64,7 +64,7 @@ async def list_alerts(
 @ENDPOINTS.get("/alerts/counts", role="viewer", answer=shapes.Counts)
 async def count_alerts(request: Request) -> Response:
     """How many alerts are open, and how many of each severity nobody has acknowledged; historical ones not counted."""
-    async with context.of(request).pool.connection() as conn:
+    async with context.of(request).reads.connection() as conn:
         return reply(encode(counts_item(await read_alerts.counts(conn))))
 
 
@@ -73,7 +73,7 @@ async def count_alerts(request: Request) -> Response:
 )  # fmt: skip
 async def show_alert(request: Request, alert_id: AlertId) -> Response:
     """One alert with everything that happened to it; ETag is its version."""
-    async with context.of(request).pool.connection() as conn:
+    async with context.of(request).reads.connection() as conn:
         alert = await _alert(conn, alert_id)
         alert["history"] = await read_alerts.history(conn, alert_id)
     return reply(encode(alert), headers=_tag(alert))
@@ -104,7 +104,7 @@ async def acknowledge_alert(
         raise Problem(HTTPStatus.PRECONDITION_REQUIRED, 'send If-Match: "version" of the alert you saw, or *')
     versions = _versions(if_match)
     comment = body.comment if body else None
-    async with context.of(request).pool.connection() as conn:
+    async with context.of(request).writes.connection() as conn:
         outcome = await acknowledge(conn, alert_id, versions, who.name, comment, context.utc_now())
         alert = await _alert(conn, alert_id)
     if outcome == "already acked":

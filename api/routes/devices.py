@@ -36,7 +36,7 @@ async def list_devices(
     here = context.of(request)
     size = limit_of(limit, here.settings.page_max)
     after = read_cursor(cursor, str)[0] if cursor else ""
-    async with here.pool.connection() as conn:
+    async with here.reads.connection() as conn:
         rows = await read_devices.list_devices(conn, kind, district, after, size + 1)
     more = write_cursor(rows[size - 1][0]) if len(rows) > size else None
     return items_reply(request, (text for _, text in rows[:size]), more)
@@ -45,7 +45,7 @@ async def list_devices(
 @ENDPOINTS.get("/devices/{device_id}", role="viewer", answer=shapes.Device, problems=[HTTPStatus.NOT_FOUND])
 async def show_device(request: Request, device_id: Annotated[str, Path(pattern=DEVICE_ID.pattern)]) -> Response:
     """One device."""
-    async with context.of(request).pool.connection() as conn:
+    async with context.of(request).reads.connection() as conn:
         text = await read_devices.one_device(conn, device_id)
     if text is None:
         raise not_found(f"device {device_id!r}")
@@ -67,7 +67,7 @@ async def import_devices(
             f"nothing was registered; first of {len(errors)} errors: row {first.row}, {first.field}: {first.message}",
             errors,
         )
-    async with context.of(request).pool.connection() as conn:
+    async with context.of(request).writes.connection() as conn:
         try:
             done = await fleet.import_devices(conn, parsed.devices)
         except fleet.KindChangeError as refused:

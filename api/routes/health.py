@@ -35,7 +35,7 @@ async def show_health() -> Response:
 async def show_readiness(request: Request) -> Response:
     """200 only if every part of the installation is up and has said so within the last 10 s."""
     try:
-        async with context.of(request).pool.connection(timeout=WAIT_S) as conn:
+        async with context.of(request).writes.connection(timeout=WAIT_S) as conn:
             rows = await (await conn.execute(parts.ALL, (parts.FRESH_S,))).fetchall()
     except psycopg.Error as error:
         return _readiness([_part("database", "down", _first_line(error))], False)

@@ -39,6 +39,7 @@ def _kind(kind: Kind) -> dict[str, Any]:
         "metrics": [_metric(metric) for metric in kind.metrics.values()],
         "diagnostics": [_diagnostic(name) for name in DIAGNOSTICS],
         "attributes": _attributes(kind.attributes),
+        "groups": list(kind.groupings),
     }
 
 

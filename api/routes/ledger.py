@@ -45,7 +45,7 @@ async def list_hours(request: Request, device: Sender, since: From = None, until
     here, now = context.of(request), context.utc_now()
     span = _range(request, since, until, now, DEFAULT_RANGE)
     span = _whole_hours(span)
-    async with here.pool.connection() as conn:
+    async with here.reads.connection() as conn:
         found, kind = await _device(conn, device)
         lines = {line.hour: line for line in await read_ledger.lines(conn, device, *span)}
         missing = await _missing(conn, kind, device, span)
@@ -72,7 +72,7 @@ async def show_summary(
     names = cast(list[By], list(dict.fromkeys(by.split(","))))
     most = here.settings.page_max
     span = _whole_hours(window(since, until, now, DEFAULT_RANGE))
-    async with here.pool.connection() as conn:
+    async with here.reads.connection() as conn:
         rows = await read_ledger.summary(conn, names, *span, kind, district, most + 1)
     if len(rows) > most:
         raise wrong_field("by", f"more than {most} lines (SIAGA_PAGE_MAX): ask for a shorter range or for less detail")
@@ -86,7 +86,7 @@ async def show_summary(
 async def list_missing(request: Request, device: Sender, since: From = None, until: To = None) -> Response:
     """Ranges of missing numbers, ended by readings of the range (24 h by default), in the order of these."""
     span = _range(request, since, until, context.utc_now(), DEFAULT_RANGE)
-    async with context.of(request).pool.connection() as conn:
+    async with context.of(request).reads.connection() as conn:
         _, kind = await _device(conn, device)
         gaps = await quarantine_gaps.missing(conn, kind, device, *span)
     items = [
@@ -101,7 +101,7 @@ async def show_drift(request: Request, device: Sender, since: From = None, until
     """The clock of a device by its live readings of the range, 7 days by default."""
     span = _range(request, since, until, context.utc_now(), DRIFT_RANGE)
     here = context.of(request)
-    async with here.pool.connection() as conn:
+    async with here.reads.connection() as conn:
         _, kind = await _device(conn, device)
         found = drift.drift(await drift.hours(conn, kind, device, *span))
     offset_s = found.offset_s if found else None

@@ -1,44 +1,79 @@
-"""Aggregates over time, from the rollups."""
+"""Aggregates over time, from the rollups: of each device, or of devices taken together."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import psycopg
 from fastapi import Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import buckets, context, shapes
+from api import buckets, context, cost, metrics_items, metrics_query, shapes
 from api.auth import Endpoints
-from api.buckets import Bucket
-from api.params import From, KindName, To, window
-from api.problems import not_found, wrong_field
-from api.reply import encode, items_reply
+from api.buckets import Plan
+from api.context import Context
+from api.metrics_items import Fill, Series
+from api.metrics_query import Wanted
+from api.params import DistrictFilter, From, KindName, To, Window, window
+from api.problems import RETRY_AFTER_S, Problem, not_found, wrong_field
+from api.reply import items_reply
 from devices.kind import Kind
 from devices.kinds import KINDS
-from devices.topics import is_device_id
-from storage import read_devices, read_metrics
-from storage.as_json import time_text
-from storage.read_metrics import AGGREGATES, EXPRESSIONS, Row
+from storage import read_devices, read_groups, read_metrics
+from storage.read_groups import Asked, Steps
+from storage.read_metrics import EXPRESSIONS
 
 ENDPOINTS = Endpoints("/api/v1")
 DEFAULT_RANGE = timedelta(hours=24)
-# What holds on into a gap. A sum or a difference of a bucket without readings is not known.
-HOLDS = ("avg", "min", "max", "last")
-Fill = Literal["none", "null", "previous"]
+GROUP_FILTERS = sorted({name for kind in KINDS.values() for name in kind.group_by})
+PARAMETERS = {
+    "parameters": [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "schema": {"type": "string", "minLength": 1, "maxLength": metrics_query.VALUE_MAX},
+            "description": f"only devices of this {name}, where the kind has it",
+        }
+        for name in GROUP_FILTERS
+    ]
+}
 
 
-@ENDPOINTS.get("/metrics/{kind}", role="viewer", answer=shapes.Buckets, problems=[HTTPStatus.NOT_FOUND])
+class Times(NamedTuple):
+    """The range of an answer and how it is cut into buckets; home is the zone of the rollups by day."""
+
+    span: Window
+    bucket: buckets.Name
+    zone: ZoneInfo
+    home: ZoneInfo
+    now: datetime
+
+    def at_most(self) -> int:
+        return buckets.at_most(
+            self.bucket, self.span._replace(until=min(self.span.until, max(self.now, self.span.since)))
+        )
+
+    def plan(self) -> Plan:
+        return buckets.plan(self.bucket, self.span, self.now, self.zone, self.home)
+
+
+@ENDPOINTS.get(
+    "/metrics/{kind}", role="viewer", answer=shapes.Buckets, problems=[HTTPStatus.NOT_FOUND], extra=PARAMETERS
+)  # fmt: skip
 async def list_metrics(
     request: Request,
     kind: Annotated[KindName, Path()],
     device: Annotated[str | None, Query(description="ids, separated by commas; all of the kind when left out")] = None,
+    group: Annotated[
+        str, Query(description="device, or devices taken together: all, district or what /kinds lists", max_length=64)
+    ] = "device",
+    district: DistrictFilter = None,
     metric: Annotated[str | None, Query(description="names, separated by commas; all when left out")] = None,
     since: From = None,
     until: To = None,
@@ -46,107 +81,90 @@ async def list_metrics(
     tz: Annotated[str | None, Query(description="IANA zone of days and months", max_length=64)] = None,
     agg: Annotated[
         str | None,
-        Query(description=f"of {', '.join(EXPRESSIONS)}, separated by commas; all a metric has when left out"),
+        Query(
+            description=f"of {', '.join(EXPRESSIONS)}, total (of groups) and count (n and good alone), separated by"
+            " commas; all a metric has when left out"
+        ),
     ] = None,
     fill: Annotated[Fill, Query(description="buckets without readings: left out, null, or the last values")] = "none",
 ) -> Response:
-    """Aggregates per device and bucket of the last 24 h, or of from <= t < to; labelled by the start of the bucket."""
-    here = context.of(request)
+    """Aggregates per device or group and bucket of the last 24 h, or of from <= t < to; labelled by their start."""
+    here, now = context.of(request), context.utc_now()
     declared = KINDS[kind]
-    wanted = _wanted(declared, metric, agg)
+    grouping = metrics_query.grouping(declared, group)
+    wanted = metrics_query.wanted(declared, metric, agg, grouping is not None)
+    where = metrics_query.where(declared, district, request.query_params)
     home = here.settings.zone
-    zone = _zone(tz) if tz is not None else home
-    now = context.utc_now()
-    span = window(since, until, now, DEFAULT_RANGE)
-    asked = _names("device", device)
-    if asked is not None and (wrong := [name for name in asked if not is_device_id(name)]):
-        raise wrong_field("device", f"{wrong[0]!r} is no device id")
-    async with here.pool.connection() as conn:
-        devices = await read_devices.ids_of_kind(conn, kind, asked)
+    zone = metrics_query.zone(tz) if tz is not None else home
+    times = Times(window(since, until, now, DEFAULT_RANGE), bucket, zone, home, now)
+    asked = metrics_query.device_ids(device)
+    async with here.reads.connection() as conn:
+        devices = await read_devices.ids_of_kind(conn, kind, asked, where)
         if asked is not None and (unknown := sorted(set(asked) - set(devices))):
-            raise not_found(f"device {', '.join(map(repr, unknown[:10]))} of kind {kind}")
-        number = len(devices) * buckets.at_most(bucket, span._replace(until=min(span.until, max(now, span.since))))
-        most = here.settings.metrics_max
-        if number > most:
-            raise wrong_field(
-                "bucket",
-                f"up to {number} buckets ({len(devices)} devices) are more than {most} (SIAGA_METRICS_MAX);"
-                " take larger buckets, a shorter time or fewer devices",
-            )
-        plan = buckets.plan(bucket, span, now, zone, home)
-        starts = [b.start for b in plan.buckets]
-        rows = await read_metrics.aggregate(conn, declared, devices, wanted, plan.slices, starts) if starts else []
+            of = "".join(f", {name} {value}" for name, value in where.items())
+            raise not_found(f"device {', '.join(map(repr, unknown[:10]))} of kind {kind}{of}")
+        if grouping is None:
+            plan, series = await _of_devices(here, conn, declared, devices, wanted, times)
+        else:
+            question = Asked(grouping, where, asked, wanted)
+            plan, series = await _of_groups(here, conn, declared, question, times)
     # 100,000 buckets take a good part of a second: not on the loop that serves everybody.
-    items = await asyncio.to_thread(_items, rows, devices, plan.buckets, wanted, fill)
+    items = await asyncio.to_thread(metrics_items.items, series, plan.buckets, wanted, fill)
     return items_reply(request, items)
 
 
-def _names(field: str, text: str | None) -> list[str] | None:
-    if text is None:
-        return None
-    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if not names:
-        raise wrong_field(field, "is empty; leave it out for all")
-    return names
+async def _of_devices(
+    here: Context, conn: psycopg.AsyncConnection[Any], kind: Kind, devices: list[str], wanted: Wanted, times: Times
+) -> tuple[Plan, Series]:
+    _check_buckets(here, len(devices), times, "devices")
+    plan = times.plan()
+    _check_rows(here, cost.rollup_rows(kind, len(devices), plan.slices))
+    rows = await read_metrics.aggregate(conn, kind, devices, wanted, plan.slices, plan.starts) if plan.buckets else []
+    return plan, metrics_items.of_devices(rows, devices)
 
 
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise wrong_field("tz", f"unknown time zone {name!r}; use an IANA name such as Asia/Jakarta") from None
+async def _of_groups(
+    here: Context, conn: psycopg.AsyncConnection[Any], kind: Kind, asked: Asked, times: Times
+) -> tuple[Plan, Series]:
+    size = await read_groups.size(conn, kind, asked, *times.span)
+    _check_buckets(here, size.groups, times, "groups")
+    plan = times.plan()
+    if not plan.buckets:
+        return plan, metrics_items.of_groups([])
+    steps = Steps(plan.slices, plan.steps, plan.starts, "1d" if times.bucket == "1mo" else times.bucket)
+    if steps.kept() and asked.kept_as():
+        rows = cost.rollup_rows(kind, size.devices, plan.slices[1:]) + size.devices * size.marked
+        if size.marked > 1 and rows > here.settings.query_rows_max:
+            _wait(size.marked)
+    else:
+        rows = cost.rollup_rows(kind, size.devices, plan.slices)
+    _check_rows(here, rows)
+    return plan, metrics_items.of_groups(await read_groups.aggregate(conn, kind, asked, steps, size.marked))
 
 
-def _wanted(kind: Kind, metric: str | None, agg: str | None) -> dict[str, list[str]]:
-    """Which aggregates of which metrics. Whatever was named must lead to something."""
-    names = _names("metric", metric)
-    asked = _names("agg", agg)
-    for name in names or ():
-        if name not in kind.metrics:
-            raise wrong_field("metric", f"{name!r} is not one of {kind.name}'s: {', '.join(kind.metrics)}")
-    for name in asked or ():
-        if name not in EXPRESSIONS:
-            raise wrong_field("agg", f"{name!r} is not one of {', '.join(EXPRESSIONS)}")
-    wanted = {}
-    for name in names or kind.metrics:
-        possible = AGGREGATES[kind.metrics[name].rollup]
-        chosen = [each for each in possible if asked is None or each in asked]
-        if chosen:
-            wanted[name] = chosen
-        elif names is not None:
-            raise wrong_field("agg", f"{name} has {', '.join(possible)}, not {agg}")
-    used = {each for chosen in wanted.values() for each in chosen}
-    if asked is not None and (useless := [each for each in asked if each not in used]):
-        raise wrong_field("agg", f"none of the metrics asked for has {', '.join(useless)}")
-    return wanted
+def _check_buckets(here: Context, series: int, times: Times, what: str) -> None:
+    number, most = series * times.at_most(), here.settings.metrics_max
+    if number > most:
+        raise wrong_field(
+            "bucket",
+            f"up to {number} buckets ({series} {what}) are more than {most} (SIAGA_METRICS_MAX);"
+            f" take larger buckets, a shorter time or fewer {what}",
+        )
 
 
-def _items(
-    rows: Sequence[Row], devices: Sequence[str], found: Sequence[Bucket], wanted: dict[str, list[str]], fill: Fill
-) -> list[str]:
-    ends = [f'"bucket":"{time_text(b.start)}","partial":{encode(b.partial)},' for b in found]
-    if fill == "none":
-        return [f'{{"device_id":"{row.device_id}",{ends[row.bucket - 1]}{row.content[1:]}' for row in rows]
-    there = {(row.device_id, row.bucket): row.content for row in rows}
-    empty = encode({"n": 0, "good": 0} | {name: dict.fromkeys(names) for name, names in wanted.items()})
-    return list(_filled(there, devices, ends, empty, fill))
+def _check_rows(here: Context, rows: int) -> None:
+    most = here.settings.query_rows_max
+    if rows > most:
+        raise wrong_field(
+            "bucket",
+            f"about {rows} rollup rows would have to be read, more than {most} (SIAGA_QUERY_ROWS_MAX); take a shorter"
+            " time or fewer devices, or 1d or 1mo in the zone of the installation",
+        )
 
 
-def _filled(
-    there: dict[tuple[str, int], str], devices: Sequence[str], ends: Sequence[str], empty: str, fill: Fill
-) -> Iterator[str]:
-    for device in devices:
-        gap = empty
-        for number, end in enumerate(ends, 1):
-            content = there.get((device, number))
-            if content is not None and fill == "previous":
-                gap = _held(content)
-            yield f'{{"device_id":"{device}",{end}{(content or gap)[1:]}'
-
-
-def _held(content: str) -> str:
-    """The content of a bucket without readings that follows this one."""
-    values: dict[str, Any] = json.loads(content)
-    for name, value in values.items():
-        values[name] = {k: v if k in HOLDS else None for k, v in value.items()} if isinstance(value, dict) else 0
-    return encode(values)
+def _wait(days: int) -> None:
+    raise Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        f"{days} days are being added up again, as devices have moved to other groups; try again in a minute",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )

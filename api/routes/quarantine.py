@@ -81,7 +81,7 @@ async def list_entries(
     here = context.of(request)
     size = limit_of(limit, here.settings.page_max)
     chosen = _chosen(reason, state, device, fingerprint, since)
-    async with here.pool.connection() as conn:
+    async with here.reads.connection() as conn:
         rows = await read_quarantine.entries(conn, chosen, _before(cursor), size + 1)
     more = write_cursor(rows[size - 1]["id"]) if len(rows) > size else None
     return items_reply(request, (encode(_plain(row)) for row in rows[:size]), more)
@@ -100,7 +100,7 @@ async def list_groups(
     """Entries with the same complaint as one: how many, first and last seen, and the newest as a sample."""
     here = context.of(request)
     size = limit_of(limit, here.settings.page_max)
-    async with here.pool.connection() as conn:
+    async with here.reads.connection() as conn:
         chosen = _chosen(reason, state, device, None, since)
         rows = await read_quarantine.groups(conn, chosen, _before(cursor), size + 1)
     more = write_cursor(rows[size - 1]["sample"]) if len(rows) > size else None
@@ -112,7 +112,7 @@ async def list_groups(
 )  # fmt: skip
 async def show_entry(request: Request, entry_id: EntryId) -> Response:
     """One entry with its payload, as text where it is UTF-8 and always as base64, and what was done with it."""
-    async with context.of(request).pool.connection() as conn:
+    async with context.of(request).reads.connection() as conn:
         row = await read_quarantine.entry(conn, entry_id)
     if row is None:
         raise not_found(f"quarantine entry {entry_id}")
@@ -135,7 +135,7 @@ async def act_on_many(request: Request, who: Caller, action: Actions, body: DoAl
         raise wrong_field("ids", f"{len(body.ids)} are more than {most} (SIAGA_PAGE_MAX)")
     if body.filter is not None and not any(body.filter.model_dump().values()):
         raise wrong_field("filter", "give at least one condition")
-    async with here.pool.connection() as conn:
+    async with here.writes.connection() as conn:
         ids = body.ids or []
         if body.filter is not None:
             told = body.filter.model_dump()
@@ -155,7 +155,7 @@ async def act_on_one(
     request: Request, who: Caller, entry_id: EntryId, action: Actions, body: Do | None = None
 ) -> Response:
     """Claim an entry, ask for its replay, or discard it; 409 with its state where that cannot be."""
-    async with context.of(request).pool.connection() as conn:
+    async with context.of(request).writes.connection() as conn:
         done = await act(conn, [entry_id], _order(action, body or Do(), who))
     if not done:
         raise not_found(f"quarantine entry {entry_id}")

@@ -55,15 +55,15 @@ async def list_readings(
     size = limit_of(limit, here.settings.page_max, DEFAULT_LIMIT)
     span = window(since, until, context.utc_now(), DEFAULT_RANGE)
     after = cursor_time(read_cursor(cursor, str)[0]) if cursor else None
-    async with here.pool.connection() as conn:
+    async with here.reads.connection() as conn:
         found = await fleet.get_device(conn, device)
     kind = KINDS.get(found.kind) if found else None
     if found is None or kind is None:
         raise not_found(f"device {device!r}")
     wanted = Window(device, span.since, span.until, after, size + 1)
     if as_csv:
-        return await _csv(here.pool, found, kind, wanted._replace(limit=0 if limit is None else limit))
-    async with here.pool.connection() as conn:
+        return await _csv(here.reads, found, kind, wanted._replace(limit=0 if limit is None else limit))
+    async with here.reads.connection() as conn:
         rows = await read_readings.readings(conn, kind, wanted, as_json=True)
     more = write_cursor(time_text(rows[size - 1].ts)) if len(rows) > size else None
     items = (f'{row.content[:-1]},"siaga":{siaga or "null"}}}' for row, siaga in _siaga(found, rows[:size]))

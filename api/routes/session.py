@@ -46,7 +46,7 @@ class Key(BaseModel):
 @ENDPOINTS.post("/api/v1/session", role="anyone", answer=shapes.SignedIn, problems=[HTTPStatus.UNAUTHORIZED])
 async def sign_in(request: Request, body: Key) -> Response:
     """Start a browser session with an API key; the cookie cannot be read by scripts."""
-    async with context.of(request).pool.connection() as conn:
+    async with context.of(request).writes.connection() as conn:
         who = await who_has_key(conn, body.key)
         if who is None:
             raise Problem(HTTPStatus.UNAUTHORIZED, "this key is not valid", headers={"WWW-Authenticate": "Bearer"})
@@ -58,7 +58,7 @@ async def sign_out(request: Request) -> Response:
     """End the browser session."""
     session = request.cookies.get(COOKIE)
     if session:
-        async with context.of(request).pool.connection() as conn:
+        async with context.of(request).writes.connection() as conn:
             await end_session(conn, session)
     response = Response(status_code=HTTPStatus.NO_CONTENT)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=_is_secure(request))
@@ -68,7 +68,7 @@ async def sign_out(request: Request) -> Response:
 @ENDPOINTS.get("/sign-in", role="anyone", include_in_schema=False)
 async def sign_in_by_link(request: Request, token: Annotated[str, Query(max_length=200)] = "") -> Response:
     """Spend a one-time token: start a session and show the dashboard."""
-    async with context.of(request).pool.connection() as conn:
+    async with context.of(request).writes.connection() as conn:
         who = await spend_token(conn, token)
         if who is None:
             return HTMLResponse(SPENT, HTTPStatus.UNAUTHORIZED, {"Cache-Control": "no-store"})

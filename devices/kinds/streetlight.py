@@ -72,4 +72,5 @@ KIND = Kind(
     interval_s=900,  # every 15 min while lit; the slower pace of 60 min by day is the stale rule's concern
     primary="power_w",
     doubtful=_power_apart,
+    group_by=("panel", "feeder"),
 )

@@ -118,4 +118,5 @@ KIND = Kind(
     derive=_flow,
     impossible=_beyond_period,
     doubtful=_inconsistent,
+    group_by=("site",),
 )

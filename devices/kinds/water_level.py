@@ -70,4 +70,5 @@ KIND = Kind(
     interval_s=600,
     primary="level_m",
     derive=_level,
+    group_by=("river",),
 )

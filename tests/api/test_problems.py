@@ -12,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from api.app import create_app
 from api.auth import Endpoints
+from api.context import Pools
 from runtime.settings import Settings
 
 PROBLEM = "application/problem+json"
@@ -146,7 +147,7 @@ async def test_too_large_a_body_without_a_length_is_413(client: Any, settings: S
 
 async def test_503_when_the_database_is_away(settings: Settings, unused_tcp_port: int) -> None:
     nowhere = AsyncConnectionPool(f"postgresql://x@127.0.0.1:{unused_tcp_port}/x", min_size=1, timeout=0.3, open=False)
-    app = create_app(settings, nowhere)
+    app = create_app(settings, Pools(nowhere, nowhere))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(

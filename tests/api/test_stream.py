@@ -330,7 +330,7 @@ async def test_an_error_of_ours_does_not_end_the_following(
 
 async def test_nobody_looks_nobody_asks(streams: Any, town: Any, app: Any) -> None:
     town.device("lamp")
-    pool = app.state.context.pool
+    pool = app.state.context.writes
     before = pool.get_stats().get("requests_num", 0)
     alerts(town, 2)
     await asyncio.sleep(0.5)  # ten polls

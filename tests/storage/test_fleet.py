@@ -69,6 +69,7 @@ async def test_a_device_keeps_its_kind(conn: Conn) -> None:
     assert await list_devices(conn) == [FULL], "all of it or nothing"
 
 
+@pytest.mark.two_sessions
 async def test_two_imports_at_once_do_not_change_a_kind_either(database_url: str, conn: Conn) -> None:
     """Both find the id unregistered; the second waits and is refused."""
     async with await connect_async(database_url, "other") as other, await connect_async(database_url, "look") as look:
@@ -94,6 +95,7 @@ async def test_changes_are_found(conn: Conn) -> None:
     assert await changed_since(conn, far) == ([], far)
 
 
+@pytest.mark.two_sessions
 async def test_an_import_that_commits_late_is_found(database_url: str, conn: Conn) -> None:
     """It began before the one that a reader has already seen, and committed after it."""
     async with await connect_async(database_url, "other") as other, await connect_async(database_url, "look") as look:

@@ -13,7 +13,7 @@ import pytest
 from devices.completeness import HOUR
 from devices.kinds import KINDS
 from runtime.settings import SettingError, Settings
-from storage import retention, usage
+from storage import groups, retention, usage
 from storage.connect import connect_async
 from storage.flavour import WEEK, Part, current_async, parts, start_of
 from storage.ledger_count import count_missing
@@ -132,8 +132,12 @@ async def test_rollups_go_as_well(world: World) -> None:
     assert await drop(world.conn, Policy(LAMPS, "5m", 730)) == [None]
     assert await drop(world.conn, Policy(LAMPS, "1h", 3650)) == []
     assert await drop(world.conn, Policy(LAMPS, "1d", 365)) == [Hold.MARKS]  # groups of devices are made of them
-    await world.conn.execute("DELETE FROM group_mark")
+    while await groups.drain(world.conn, LAMPS, 1000):
+        pass
+    assert await world.one("SELECT count(DISTINCT bucket) FROM group_streetlight_1d") == 2
     assert await drop(world.conn, Policy(LAMPS, "1d", 365)) == [None]
+    await groups.drain(world.conn, LAMPS, 1000)
+    assert await world.one("SELECT count(DISTINCT bucket) FROM group_streetlight_1d") == 1
     assert [len(await stored(world.conn, LAMPS, level)) for level in ("5m", "1h", "1d")] == [1, 2, 1]
     assert [level for _, level, _ in await closed(world)] == ["1d", "5m"]
 
