@@ -12,6 +12,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # Tests wait for servers more than they compute: a third at work on two cores costs little and waits in parallel.
 WORKERS ?= 3
 INPUTS := pyproject.toml constraints.txt api/dashboard/package.json api/dashboard/package-lock.json
+# What only tests need.
+TEST_INPUTS := tests/pglite/package-lock.json
 
 .PHONY: help setup run test check bench clean
 
@@ -40,7 +42,7 @@ bench: $(VENV)/.developer
 	@$(BIN)/python -m bench $(ARGS)
 
 clean:
-	rm -rf $(VENV) api/dashboard/vendor
+	rm -rf $(VENV) api/dashboard/vendor tests/pglite/node_modules
 
 $(VENV)/.user: $(INPUTS)
 	@test -n "$(PYTHON)" || { echo "Siaga needs Python 3.11 or newer; none was found"; exit 1; }
@@ -50,7 +52,8 @@ $(VENV)/.user: $(INPUTS)
 	@$(BIN)/python -m api.vendor
 	@touch $@
 
-$(VENV)/.developer: $(VENV)/.user
+$(VENV)/.developer: $(VENV)/.user $(TEST_INPUTS)
 	@echo "Installing what tests and checks need …"
 	@$(PIP) --editable '.[dev$(if $(NPM),$(comma)npm)]'
+	@$(BIN)/python -m tests.community
 	@touch $@

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from siaga.storage_move import move_storage
 from siaga.terminal import give_up, print_table, read_settings
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ def list_archived(
         for text in filter(None, wrong.values()):
             typer.echo(text, err=True)
     raise typer.Exit(int(any(wrong.values())))
+
+
+storage_app.command("move")(move_storage)
 
 
 def _with_database(ask: Callable[[Settings], Found]) -> Found:

@@ -6,13 +6,15 @@ import itertools
 import os
 import shutil
 from collections.abc import Iterator
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from siaga.stack.postgres import PostgresError
 from storage.migrate import migrate
-from tests.servers import Amqtt, Mosquitto, Nats, Postgres, Timescale, memory_folder, missing
+from tests.community import Community
+from tests.servers import Amqtt, Mosquitto, Nats, Postgres, Server, Timescale, memory_folder, missing
 from tests.servers import mosquitto21 as make_mosquitto21
 
 # Few examples, and nothing that depends on how busy the machine is. A change is checked with the same examples every
@@ -27,6 +29,7 @@ settings.register_profile(
 settings.load_profile("siaga")
 
 TEMPLATE = "siaga_template"
+Running = TypeVar("Running", bound=Server)
 
 
 @pytest.hookimpl(trylast=True)
@@ -82,20 +85,44 @@ def empty_database_url(postgres: Postgres) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def timescale() -> Iterator[Timescale]:
-    """One TimescaleDB for the run. Skips where there is none, unless SIAGA_TEST_TIMESCALE=1 asks for it."""
-    server = Timescale()
+    """One TimescaleDB 2.19 (Apache licence) on PostgreSQL 17 for the run."""
+    yield from _started(Timescale("trixie"))
+
+
+@pytest.fixture(scope="session")
+def timescale_new() -> Iterator[Timescale]:
+    """One TimescaleDB 2.31 (Apache licence) on PostgreSQL 18 for the run."""
+    yield from _started(Timescale("forky"))
+
+
+@pytest.fixture(scope="session")
+def community(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Community]:
+    """One TimescaleDB 2.23 (community licence) on PostgreSQL 17, all of it WASM, for the run."""
+    yield from _started(Community(tmp_path_factory.mktemp("community") / "home"))
+
+
+@pytest.fixture
+def timescale_url(timescale: Timescale) -> Iterator[str]:
+    """A fresh empty database on TimescaleDB 2.19, owned by a role of its name without special rights."""
+    name = f"siaga_{next(_number)}"
+    yield timescale.create(name, owner=name)
+    timescale.drop(name)
+
+
+@pytest.fixture
+def community_url(community: Community) -> Iterator[str]:
+    """A fresh empty database on TimescaleDB's community edition."""
+    name = f"siaga_{next(_number)}"
+    yield community.create(name)
+    community.drop(name)
+
+
+def _started(server: Running) -> Iterator[Running]:
     try:
         server.start()
         yield server
     finally:
         server.stop()
-
-
-@pytest.fixture
-def timescale_url(timescale: Timescale) -> Iterator[str]:
-    """A fresh empty database on it, owned by a role without special rights."""
-    with timescale.database(f"siaga_{next(_number)}") as url:
-        yield url
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,8 @@ from pathlib import Path
 # What each root is for. Versions are those the suite has on the day it is made.
 PACKAGES = {
     "trixie": ("postgresql-17", "postgresql-17-timescaledb"),
-    "forky": ("mosquitto",),  # 2.1, with its plugins
+    # Mosquitto 2.1, with its plugins.
+    "forky": ("mosquitto", "postgresql-18", "postgresql-18-timescaledb"),
 }
 # debootstrap of an older Debian does not know the names of newer suites; all of them are made as sid is.
 SCRIPT = "/usr/share/debootstrap/scripts/sid"
@@ -47,16 +48,26 @@ def program(suite: str, path: str) -> tuple[str, ...] | None:
 
 
 def make(suite: str) -> None:
-    """Make the root from the mirror this machine takes its own packages from."""
+    """Make the root from the mirror this machine takes its own packages from; anew where it lacks one of them."""
     target = root(suite)
-    if target.exists():
+    if all(_has(target, package) for package in PACKAGES[suite]):
         return
-    new = target.with_name(f"{suite}.new")
-    shutil.rmtree(new, ignore_errors=True)
+    new, old = target.with_name(f"{suite}.new"), target.with_name(f"{suite}.old")
+    for left in (new, old):
+        shutil.rmtree(left, ignore_errors=True)
     new.parent.mkdir(parents=True, exist_ok=True)
     include = f"--include={','.join(PACKAGES[suite])}"
     subprocess.run(("debootstrap", "--variant=minbase", include, suite, str(new), _mirror(), SCRIPT), check=True)
+    if target.exists():
+        target.rename(old)
     new.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _has(top: Path, package: str) -> bool:
+    """Whether the package was unpacked there; dpkg names the list of its files after it, some with the architecture."""
+    info = top / "var/lib/dpkg/info"
+    return (info / f"{package}.list").exists() or any(info.glob(f"{package}:*.list"))
 
 
 def _mirror() -> str:

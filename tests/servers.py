@@ -10,10 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import psycopg
 import pytest
@@ -34,6 +33,15 @@ def missing(what: str, cure: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(text, pytrace=False)
     pytest.skip(text)
+
+
+def answers(url: str) -> bool:
+    """Whether the database lets us in."""
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.Error:
+        return False
+    return True
 
 
 def free_port() -> int:
@@ -139,45 +147,53 @@ class Postgres(Server):
 
 
 class Timescale(Server):
-    """TimescaleDB (Apache licence) of Debian, in the root that tests/debian.py makes; chroot, no mounts."""
+    """TimescaleDB (Apache licence) of a Debian, in the root that tests/debian.py makes; chroot, no mounts.
 
-    BIN = "/usr/lib/postgresql/17/bin"
+    trixie has PostgreSQL 17 with TimescaleDB 2.19, forky 18 with 2.31. Its databases belong to a role without special
+    rights, as in production.
+    """
 
-    def __init__(self) -> None:
-        self.root = debian.root("trixie")
-        wanted = os.environ.get("SIAGA_TEST_TIMESCALE") == "1"
-        if os.geteuid() != 0 or not (self.root / self.BIN[1:]).is_dir():
-            text = f"no TimescaleDB here: {debian.CURE}"
-            (pytest.fail if wanted else pytest.skip)(text)
+    MAJOR: ClassVar = {"trixie": "17", "forky": "18"}
+
+    def __init__(self, suite: Literal["trixie", "forky"] = "trixie") -> None:
+        self.root = debian.root(suite)
+        self.bin = f"/usr/lib/postgresql/{self.MAJOR[suite]}/bin"
+        if os.geteuid() != 0 or not (self.root / self.bin[1:]).is_dir():
+            missing(f"TimescaleDB of Debian {suite}", debian.CURE)
         self.home = Path(tempfile.mkdtemp(prefix="siaga-", dir=self.root / "tmp"))
         self.home.chmod(0o777)  # the server's user makes its folder in it
         data = Path("/", self.home.relative_to(self.root), "data")
-        inside = debian.inside("trixie", "postgres", "INT")
+        inside = debian.inside(suite, "postgres", "INT")
         self._make(inside, data)
         self.port = free_port()
         settings = {
             "listen_addresses": LOOPBACK, "port": self.port, "unix_socket_directories": "", "fsync": "off",
             "full_page_writes": "off", "dynamic_shared_memory_type": "mmap", "timezone": "UTC",
             "shared_preload_libraries": "timescaledb", "timescaledb.telemetry_level": "off",
+            # Jobs would be connected to the databases that are templates. The Apache licence has none that we need.
+            "timescaledb.max_background_workers": 0,
         }  # fmt: skip
         given = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        command = (*inside, f"{self.BIN}/postgres", "-D", str(data), *given)
-        super().__init__(command, {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}, self.home, self._answers)
+        command = (*inside, f"{self.bin}/postgres", "-D", str(data), *given)
+        env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+        super().__init__(command, env, self.home, lambda: answers(self.url()))
         self.stop_signal = signal.SIGINT
 
-    def url(self, database: str = "postgres") -> str:
-        return postgres.url(self.port, PASSWORD, database)
+    def url(self, database: str = "postgres", user: str = postgres.USER) -> str:
+        return f"postgresql://{user}:{PASSWORD}@{LOOPBACK}:{self.port}/{database}"
 
-    @contextmanager
-    def database(self, name: str) -> Iterator[str]:
-        """A fresh empty database, owned by a role without special rights; dropped at the end."""
+    def create(self, database: str, template: str = "template1", owner: str = "owner") -> str:
+        role = sql.Identifier(owner)
         with psycopg.connect(self.url(), autocommit=True) as conn:
-            conn.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'".encode())
-            conn.execute(f"CREATE DATABASE {name} OWNER {name}".encode())
-        yield f"postgresql://{name}:{PASSWORD}@{LOOPBACK}:{self.port}/{name}"
+            if not conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (owner,)).rowcount:
+                conn.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(PASSWORD)))
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY FILE_COPY")
+            conn.execute(statement.format(sql.Identifier(database), sql.Identifier(template), role))
+        return self.url(database, owner)
+
+    def drop(self, database: str) -> None:
         with psycopg.connect(self.url(), autocommit=True) as conn:
-            conn.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-            conn.execute(f"DROP ROLE {name}".encode())
+            conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
 
     def stop(self) -> None:
         super().stop()
@@ -188,17 +204,10 @@ class Timescale(Server):
         password = self.home / "password"
         password.write_text(PASSWORD, encoding="utf-8")
         line = (
-            *inside, f"{self.BIN}/initdb", "-D", str(data), f"--username={postgres.USER}", "--auth=scram-sha-256",
+            *inside, f"{self.bin}/initdb", "-D", str(data), f"--username={postgres.USER}", "--auth=scram-sha-256",
             f"--pwfile={Path('/', password.relative_to(self.root))}", "--encoding=UTF8", "--locale=C.UTF-8",
         )  # fmt: skip
         subprocess.run(line, check=True, capture_output=True, timeout=120, env={"PATH": os.environ["PATH"]})
-
-    def _answers(self) -> bool:
-        try:
-            psycopg.connect(self.url(), connect_timeout=2).close()
-        except psycopg.Error:
-            return False
-        return True
 
 
 class Nats(Server):

@@ -1,15 +1,72 @@
-"""A world on a database of its own."""
+"""Every test of storage runs on every flavour: on plain PostgreSQL, on TimescaleDB of both licences, old and new."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
 from storage.connect import connect_async
+from storage.migrate import migrate
+from tests.community import Community
+from tests.servers import Postgres, Timescale
 from tests.storage.world import COUNTER, GAUGE, LAMP, World
+
+TEMPLATE = "storage_template"
+# Names of flavours, and which fixture starts the server.
+SERVERS = {
+    "plain": "postgres",
+    "timescale 2.19": "timescale",
+    "timescale 2.31": "timescale_new",
+    "community": "community",
+}
+ONE_BACKEND = "community"
+
+Databases = Postgres | Timescale | Community
+_number = itertools.count(1)
+
+
+@pytest.fixture(params=SERVERS)
+def server_name(request: pytest.FixtureRequest) -> str:
+    """Each of SERVERS in turn. One of them has one back-end only, and nothing that wants two is asked of it."""
+    if request.param == ONE_BACKEND and request.node.get_closest_marker("two_sessions"):
+        pytest.skip("wants two sessions at once, and the WASM has one")
+    return str(request.param)
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, server_name: str) -> Databases:
+    found: Databases = request.getfixturevalue(SERVERS[server_name])
+    return found
+
+
+@pytest.fixture(scope="session")
+def migrated() -> set[Databases]:
+    """Servers that have a migrated database to copy."""
+    return set()
+
+
+@pytest.fixture
+def database_url(server: Databases, migrated: set[Databases]) -> Iterator[str]:
+    """A fresh migrated database."""
+    template = TEMPLATE
+    if server not in migrated:
+        migrate(server.create(template), lambda line: None)
+        migrated.add(server)
+    name = f"storage_{next(_number)}"
+    yield server.create(name, template)
+    server.drop(name)
+
+
+@pytest.fixture
+def empty_database_url(server: Databases) -> Iterator[str]:
+    """A fresh database that nobody has migrated."""
+    name = f"storage_{next(_number)}"
+    yield server.create(name)
+    server.drop(name)
 
 
 @pytest.fixture

@@ -68,6 +68,7 @@ async def test_an_unknown_alert(world: World) -> None:
     assert await ack(world.conn, 4711) == "unknown"
 
 
+@pytest.mark.two_sessions
 async def test_of_two_operators_one_wins(world: World, other: Conn, alert_id: int) -> None:
     outcomes = await asyncio.gather(ack(world.conn, alert_id), ack(other, alert_id))
     assert sorted(outcomes) == ["acked", "already acked"]
@@ -81,6 +82,7 @@ async def test_a_cleared_alert_is_closed_by_it(world: World, alert_id: int) -> N
     assert await world.one("SELECT open FROM alert") is False
 
 
+@pytest.mark.two_sessions
 async def test_writer_and_operator_do_not_deadlock(database_url: str, world: World, alert_id: int) -> None:
     """Both have begun and wait for the event log: whoever held the alert already would now be in the other's way."""
     async with (
@@ -101,6 +103,7 @@ async def test_writer_and_operator_do_not_deadlock(database_url: str, world: Wor
     assert logged == [("raised",), ("worsened",), ("acked",)]
 
 
+@pytest.mark.two_sessions
 async def test_events_are_in_commit_order(database_url: str, world: World, other: Conn, alert_id: int) -> None:
     """Who has an id and has not committed keeps the others waiting: a cursor past them would miss it."""
     async with await connect_async(database_url, "look") as look:

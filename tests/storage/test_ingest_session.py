@@ -30,6 +30,7 @@ async def second(database_url: str) -> AsyncIterator[Conn]:
         yield conn
 
 
+@pytest.mark.two_sessions
 async def test_a_second_process_of_a_session_stands_by_and_takes_over(first: Conn, second: Conn) -> None:
     await take(first, "ingest", [EAST])
     with pytest.raises(StandbyError):
@@ -52,6 +53,7 @@ async def test_regions_of_their_own_go_beside_each_other(first: Conn, second: Co
     await take(second, "west", [WEST])  # again, as after a lost connection
 
 
+@pytest.mark.two_sessions
 @pytest.mark.parametrize(("client_id", "filters"), [("ingest", [WEST]), ("ingest", [EAST, WEST])])
 async def test_the_same_session_with_other_regions_is_refused(
     first: Conn, second: Conn, client_id: str, filters: list[str]
@@ -61,6 +63,7 @@ async def test_the_same_session_with_other_regions_is_refused(
         await take(second, client_id, filters)
 
 
+@pytest.mark.two_sessions
 @pytest.mark.parametrize("filters", [[EAST], [WEST, EAST], [BOTH]])
 async def test_regions_that_another_process_serves_are_refused(first: Conn, second: Conn, filters: list[str]) -> None:
     await take(first, "east", [EAST])
@@ -71,6 +74,7 @@ async def test_regions_that_another_process_serves_are_refused(first: Conn, seco
     assert await rows(first) == {"east": [EAST]}
 
 
+@pytest.mark.two_sessions
 async def test_who_ended_may_be_replaced_under_another_name(first: Conn, second: Conn) -> None:
     await take(first, "old", [EAST])
     await committed(first, Stream("old", NOW, 300))

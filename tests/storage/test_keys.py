@@ -55,6 +55,7 @@ async def test_a_token_is_spent_once(database_url: str, conn: Conn) -> None:
     assert await keys.spend_token(conn, made) is None
 
 
+@pytest.mark.two_sessions
 async def test_two_browsers_race_for_a_token(database_url: str, conn: Conn) -> None:
     """Both are under way; the second waits for the first and then gets nothing."""
     made = token(database_url)

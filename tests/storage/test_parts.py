@@ -65,6 +65,7 @@ async def test_a_part_beats_until_it_ends(database_url: str, conn: Conn, monkeyp
     assert await states(conn) == {}
 
 
+@pytest.mark.two_sessions
 async def test_a_part_goes_on_beating_after_a_lost_connection(
     database_url: str, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +102,7 @@ async def test_a_connection_speaks_utc_and_tells_its_name(conn: Conn) -> None:
     assert conn.autocommit
 
 
+@pytest.mark.two_sessions
 def test_a_statement_timeout_reaches_the_server(database_url: str) -> None:
     url = conninfo(database_url, "test", statement_timeout_s=0.05)
     with psycopg.connect(url) as conn, pytest.raises(psycopg.errors.QueryCanceled):

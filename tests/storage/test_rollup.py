@@ -181,6 +181,7 @@ async def test_a_crash_before_the_commit_loses_no_mark(world: World) -> None:
     await assert_rolled(world.conn)
 
 
+@pytest.mark.two_sessions
 async def test_a_mark_committed_meanwhile_stays(world: World, other: psycopg.AsyncConnection[Any]) -> None:
     await lamp(world, NOW, power_w=80)
     async with other.transaction():
@@ -197,6 +198,7 @@ async def test_a_mark_committed_meanwhile_stays(world: World, other: psycopg.Asy
     await assert_rolled(world.conn)
 
 
+@pytest.mark.two_sessions
 async def test_a_second_worker_leaves_a_kind_alone_while_one_is_at_it(
     world: World, other: psycopg.AsyncConnection[Any]
 ) -> None:
@@ -209,6 +211,7 @@ async def test_a_second_worker_leaves_a_kind_alone_while_one_is_at_it(
     await assert_rolled(world.conn)
 
 
+@pytest.mark.two_sessions
 async def test_two_workers_at_once_lose_nothing(database_url: str, other: psycopg.AsyncConnection[Any]) -> None:
     fleet = [Device(f"lamp-{n}", "streetlight", region=REGION) for n in range(8)]
     world = await World.make(database_url, *fleet)
@@ -232,6 +235,7 @@ async def test_two_workers_at_once_lose_nothing(database_url: str, other: psycop
     await world.ground.close()
 
 
+@pytest.mark.two_sessions
 async def test_the_writer_does_not_wait_for_a_roll_up(world: World, other: psycopg.AsyncConnection[Any]) -> None:
     await lamp(world, NOW, power_w=80)
     async with other.transaction():

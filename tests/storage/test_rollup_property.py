@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +51,7 @@ def arrivals(device: Device) -> st.SearchStrategy[Arrival]:
     return st.builds(Arrival, st.just(device), ts, st.booleans(), metrics[device.kind])
 
 
+History = list[tuple[list[Arrival], bool]]
 # Commits of several readings each, and after each commit whether the marks are drained.
 histories = st.lists(
     st.tuples(st.lists(st.sampled_from(FLEET).flatmap(arrivals), min_size=1, max_size=12), st.booleans()),
@@ -57,9 +59,22 @@ histories = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("server_name", ["plain"], indirect=True)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories)
-async def test_rollups_equal_their_raw_rows(database_url: str, history: list[tuple[list[Arrival], bool]]) -> None:
+async def test_rollups_equal_their_raw_rows(database_url: str, history: History) -> None:
+    await play(database_url, history)
+
+
+# The statements are the same; what differs is where rows lie.
+@pytest.mark.parametrize("server_name", ["timescale 2.19", "timescale 2.31", "community"], indirect=True)
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=histories)
+async def test_they_do_in_hypertables_too(database_url: str, history: History) -> None:
+    await play(database_url, history)
+
+
+async def play(database_url: str, history: History) -> None:
     world = await World.make(database_url, *FLEET)
     try:
         await _empty(world)
