@@ -147,10 +147,11 @@ class Postgres(Server):
 
 
 class Timescale(Server):
-    """TimescaleDB (Apache licence) of a Debian, in the root that tests/debian.py makes; chroot, no mounts.
+    """TimescaleDB (Apache licence) of a Debian, in the root that tests/debian.py makes.
 
     trixie has PostgreSQL 17 with TimescaleDB 2.19, forky 18 with 2.31. Its databases belong to a role without special
-    rights, as in production.
+    rights, as in production. Where user namespaces are allowed it runs by the root's own loader with its data in memory
+    (a new database in 15 ms), else by chroot with its data in the root, on a disk (up to 500 ms).
     """
 
     MAJOR: ClassVar = {"trixie": "17", "forky": "18"}
@@ -161,6 +162,7 @@ class Timescale(Server):
         if os.geteuid() != 0 or not (self.root / self.bin[1:]).is_dir():
             missing(f"TimescaleDB of Debian {suite}", debian.CURE)
         self.home = Path(tempfile.mkdtemp(prefix="siaga-", dir=self.root / "tmp"))
+        self.kept = self.home
         self.home.chmod(0o777)  # the server's user makes its folder in it
         data = Path("/", self.home.relative_to(self.root), "data")
         inside = debian.inside(suite, "postgres", "INT")
@@ -174,9 +176,13 @@ class Timescale(Server):
             "timescaledb.max_background_workers": 0,
         }  # fmt: skip
         given = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        command = (*inside, f"{self.bin}/postgres", "-D", str(data), *given)
         env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
-        super().__init__(command, env, self.home, lambda: answers(self.url()))
+        program: Sequence[str] = (*inside, f"{self.bin}/postgres")
+        identity: processes.Identity = "self"
+        if memory := self._in_memory(suite):
+            program, data, identity = memory
+        super().__init__((*program, "-D", str(data), *given), env, self.home, lambda: answers(self.url()))
+        self.identity = identity
         self.stop_signal = signal.SIGINT
 
     def url(self, database: str = "postgres", user: str = postgres.USER) -> str:
@@ -197,8 +203,26 @@ class Timescale(Server):
 
     def stop(self) -> None:
         super().stop()
-        shutil.rmtree(self.home, ignore_errors=True)
+        shutil.rmtree(self.kept, ignore_errors=True)
         self.log.unlink(missing_ok=True)
+
+    def _in_memory(self, suite: str) -> tuple[Sequence[str], Path, processes.Identity] | None:
+        """Bring the data into memory: the program that serves them there, where they are, and as whom it runs."""
+        program = debian.program(suite, f"{self.bin[1:]}/postgres")
+        folder = memory_folder()
+        if program is None or folder is None:
+            return None
+        home = folder / "home"
+        home.mkdir()
+        identity, _ = postgres.choose_identity(home)
+        if identity != "namespace":  # whoever else it would be may not look into root's cache
+            shutil.rmtree(folder)
+            return None
+        data = Path(shutil.copytree(self.home / "data", home / "data"))
+        data.chmod(0o700)
+        shutil.rmtree(self.home)
+        self.home, self.kept = home, folder
+        return program, data, identity
 
     def _make(self, inside: Sequence[str], data: Path) -> None:
         password = self.home / "password"
