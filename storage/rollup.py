@@ -105,11 +105,14 @@ async def _roll_up(
     """Compute the marked buckets again, then the hours and days of those that changed."""
     if not whole and not own:
         return 0
-    devices, buckets = [place[0] for place in own], [place[1] for place in own]
     closed = {level: until async for level, until in await conn.execute(CLOSED, (kind.name,))}
+    all_runs, own_runs = _runs(("", bucket) for bucket in whole), _runs(own)
     values = {
-        "kind": kind.name, "whole": whole, "devices": devices, "buckets": buckets,
-        "since": min([*whole, *buckets]), "until": max([*whole, *buckets]) + FIVE_MINUTES,
+        "kind": kind.name,
+        "whole_since": [run[1] for run in all_runs], "whole_until": [run[2] for run in all_runs],
+        "run_devices": [run[0] for run in own_runs], "run_since": [run[1] for run in own_runs],
+        "run_until": [run[2] for run in own_runs],
+        "since": min(run[1] for run in [*all_runs, *own_runs]), "until": max(run[2] for run in [*all_runs, *own_runs]),
     }  # fmt: skip
     cursor = await conn.execute(rollup_sql.targets(kind), values, prepare=False)
     targets = await cursor.fetchall()
@@ -147,6 +150,17 @@ async def _roll(
     await make_partitions(conn, rollup_table(kind, level), starts, STEPS[level])
     query = rollup_sql.roll_raw(kind) if source == "raw" else rollup_sql.roll_again(kind, level, source)
     return await (await conn.execute(query, values, prepare=False)).fetchall()
+
+
+def _runs(places: Iterable[Place]) -> list[tuple[str, datetime, datetime]]:
+    """Buckets that follow each other without a gap, as since <= ts < until."""
+    found: list[tuple[str, datetime, datetime]] = []
+    for device, bucket in sorted(places):
+        if found and found[-1][0] == device and found[-1][2] == bucket:
+            found[-1] = (device, found[-1][1], bucket + FIVE_MINUTES)
+        else:
+            found.append((device, bucket, bucket + FIVE_MINUTES))
+    return found
 
 
 async def _scalar(conn: psycopg.AsyncConnection[Any], query: str, *values: Any) -> int:

@@ -51,13 +51,21 @@ CROSS JOIN LATERAL (
       AND qc <= {worst} AND c.n_good > 0
 ) AS a
 """
+# The reading before a bucket, for all counters at once: nearly always it has a value of each.
+BEFORE = """
+LEFT JOIN LATERAL (
+    SELECT {counters} FROM {reading} AS r
+    WHERE r.device_id = t.device_id AND r.ts < t.bucket AND r.ts >= %(closed)s AND r.qc <= {worst} AND c.n_good > 0
+    ORDER BY r.ts DESC LIMIT 1
+) AS p ON true
+"""
 # Values come newest first, so each stands beside the one before it when the array is shifted by one; the value before
 # the oldest is looked up, but only where there is an oldest. (A window function does the same three times slower.)
 # Where that one may have been dropped, the rollup still knows it: whichever of the two is the newer.
 DELTA = """
 CROSS JOIN LATERAL (
     SELECT sum(CASE WHEN value < before THEN value ELSE value - before END) AS {delta}
-    FROM unnest(a.{values}, a.{values}[2:] || coalesce((
+    FROM unnest(a.{values}, a.{values}[2:] || coalesce(p.{name}, (
         SELECT r.{name} FROM {reading} AS r
         WHERE r.device_id = t.device_id AND r.ts < t.bucket AND r.ts >= %(closed)s
           AND r.qc <= {worst} AND r.{name} IS NOT NULL AND a.{values} IS NOT NULL
@@ -103,25 +111,40 @@ AGAIN = {
     "sum": "sum(f.{x_sum})",
     "delta": "sum(f.{x_delta})",
 }
-MARKED = """
-SELECT d.id AS device_id, b.bucket FROM device AS d CROSS JOIN unnest(%(whole)s::timestamptz[]) AS b(bucket)
+# Marked buckets of a device without a gap between them.
+RUNS = """
+SELECT d.id AS device_id, r.since, r.until
+FROM device AS d CROSS JOIN unnest(%(whole_since)s::timestamptz[], %(whole_until)s::timestamptz[]) AS r(since, until)
 WHERE d.kind = %(kind)s
-UNION
-SELECT * FROM unnest(%(devices)s::text[], %(buckets)s::timestamptz[])
+UNION ALL
+SELECT * FROM unnest(%(run_devices)s::text[], %(run_since)s::timestamptz[], %(run_until)s::timestamptz[])
 """
-# The bucket of the next value of a counter: its increment began in the marked one.
+# Marked buckets that have readings, or have had some. One walk over the key for a run, not for each of its buckets.
+MARKED = """
+SELECT run.device_id, b.bucket FROM run
+CROSS JOIN LATERAL (
+    SELECT date_bin('5 minutes', r.ts, 'epoch') AS bucket FROM {reading} AS r
+    WHERE r.device_id = run.device_id AND r.ts >= run.since AND r.ts < run.until
+      AND r.ts >= %(since)s AND r.ts < %(until)s
+    UNION
+    SELECT d.bucket FROM {rollup} AS d
+    WHERE d.device_id = run.device_id AND d.bucket >= run.since AND d.bucket < run.until
+      AND d.bucket >= %(since)s AND d.bucket < %(until)s
+) AS b
+"""
+# The bucket of the next value of a counter after a run: its increment began in the run. Within it all are marked.
 NEXT = """
 UNION
-SELECT m.device_id, date_bin('5 minutes', next.ts, 'epoch') FROM marked AS m
+SELECT run.device_id, date_bin('5 minutes', next.ts, 'epoch') FROM run
 CROSS JOIN LATERAL (
-    SELECT r.ts FROM {reading} AS r
-    WHERE r.device_id = m.device_id AND r.ts >= m.bucket AND r.ts < m.bucket + interval '5 minutes'
+    SELECT FROM {reading} AS r
+    WHERE r.device_id = run.device_id AND r.ts >= run.since AND r.ts < run.until
       AND r.ts >= %(since)s AND r.ts < %(until)s AND r.qc <= {worst} AND r.{name} IS NOT NULL
     LIMIT 1
 ) AS here
 CROSS JOIN LATERAL (
     SELECT r.ts FROM {reading} AS r
-    WHERE r.device_id = m.device_id AND r.ts >= m.bucket + interval '5 minutes' AND r.ts > here.ts
+    WHERE r.device_id = run.device_id AND r.ts >= run.until
       AND r.ts >= %(since)s AND r.qc <= {worst} AND r.{name} IS NOT NULL
     ORDER BY r.ts LIMIT 1
 ) AS next
@@ -133,6 +156,10 @@ def roll_raw(kind: Kind) -> sql.Composed:
     """5-minute rollups from readings."""
     reading = sql.Identifier(reading_table(kind))
     aggregates, deltas = [], []
+    counters = [name for name, metric in kind.metrics.items() if metric.rollup == "counter"]
+    if counters:
+        listed = sql.SQL(", ").join(sql.Identifier("r", name) for name in counters)
+        deltas.append(sql.SQL(BEFORE).format(counters=listed, reading=reading, worst=WORST))
     for metric in kind.metrics.values():
         aggregates += [_from_raw(metric, suffix) for suffix in _suffixes(metric) if suffix != "delta"]
         if metric.rollup == "counter":
@@ -162,14 +189,15 @@ def roll_again(kind: Kind, rollup: str, finer: str) -> sql.Composed:
 
 @lru_cache
 def targets(kind: Kind) -> sql.Composed:
-    """The (device, bucket) that marks mean, and those whose increments begin in them."""
+    """The (device, bucket) that runs of marks mean, and those whose increments begin in them."""
+    reading, rollup = sql.Identifier(reading_table(kind)), sql.Identifier(rollup_table(kind, "5m"))
     following = [
-        sql.SQL(NEXT).format(reading=sql.Identifier(reading_table(kind)), name=sql.Identifier(name), worst=WORST)
+        sql.SQL(NEXT).format(reading=reading, name=sql.Identifier(name), worst=WORST)
         for name, metric in kind.metrics.items()
         if metric.rollup == "counter"
     ]
-    return sql.SQL("WITH marked AS MATERIALIZED ({}) SELECT device_id, bucket FROM marked {}").format(
-        sql.SQL(MARKED), sql.SQL(" ").join(following)
+    return sql.SQL("WITH run AS MATERIALIZED ({}) {} {}").format(
+        sql.SQL(RUNS), sql.SQL(MARKED).format(reading=reading, rollup=rollup), sql.SQL(" ").join(following)
     )
 
 
