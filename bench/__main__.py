@@ -9,12 +9,21 @@ import argparse
 import signal
 import sys
 
-from bench import fuzz, generate, outage, publish, soak, start
+from bench import fuzz, generate, growth, outage, publish, soak, start
 from bench.ingest import command as ingest
 from bench.measure import keep
+from bench.storage import command as storage
 
 FIGURES = {"generate": generate, "publish": publish}
-COMMANDS = {"ingest": ingest, "start": start, "outage": outage, "soak": soak, "fuzz": fuzz}
+COMMANDS = {
+    "ingest": ingest,
+    "start": start,
+    "outage": outage,
+    "soak": soak,
+    "fuzz": fuzz,
+    "growth": growth,
+    "storage": storage,
+}
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,13 +38,20 @@ class Drained:
     used: dict[str, Used]  # client, broker, database
 
 
-def drain(competitor: Competitor, broker: Broker, postgres: Postgres, made: backlog.Written, each: int) -> Drained:
-    """Raises RuntimeError when the competitor ends early or never."""
+def drain(
+    competitor: Competitor,
+    broker: Broker,
+    postgres: Postgres,
+    made: backlog.Written,
+    each: int,
+    kept: str | None = None,
+) -> Drained:
+    """Into a fresh database, or into the one at `kept`. Raises RuntimeError when the competitor ends early or never."""
     backlog.forget(broker.url, CLIENT_ID)
     backlog.subscribe(broker.url, CLIENT_ID)
     backlog.publish(broker.url, made.file)
     log = made.file.with_name(f"{competitor.letter}.log")
-    with _database(postgres, competitor) as url:
+    with nullcontext(kept) if kept else _database(postgres, competitor) as url:
         task = Task(broker.url, CLIENT_ID, url, made.packets, made.readings, each, log)
         time.sleep(SETTLE_S)
         seconds, used = _timed(competitor, task, broker, postgres)
