@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, Protocol
 from bench.lamps import SEED
 from bench.measure import keep_json
 from bench.servers import TEMPLATE, database
-from bench.storage import fill, narrow, sizes, table
+from bench.storage import fill, flavours, narrow, sizes, table
 from bench.storage.fill import DAY, Span
 from bench.storage.questions import LAMPS, RIVERS, Ask, Question, group_days, latest, one_device
 from devices.device import Device
@@ -71,6 +71,7 @@ def run(asked: argparse.Namespace) -> int:
             "sizes": asyncio.run(sizes.measured(url, filled["narrow_readings"], filled["narrow_values"])),
             "questions": [_asked(each, url, postgres, asked.rounds) for each in questions],
         }  # fmt: skip
+    result["flavours"] = asyncio.run(flavours.measured())
     print(table.rendered(result))
     print(f"written to {keep_json('storage', result)}")
     if asked.write:

@@ -10,7 +10,7 @@ from typing import Any
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 BEGIN, END = "<!-- table: python -m bench storage --write -->\n", "<!-- end of table -->\n"
 TIMES_BAR, WIDTH_BAR = 20.0, 1 / 3
-LAMPS = "reading_streetlight"
+SHOWN = ("reading_streetlight", "rollup_streetlight_5m", "rollup_streetlight_1h", "reading_water_level")
 
 
 def write(result: Mapping[str, Any]) -> None:
@@ -21,7 +21,7 @@ def write(result: Mapping[str, Any]) -> None:
 
 def rendered(result: Mapping[str, Any]) -> str:
     """As Markdown."""
-    return "\n".join([_title(result), "", *_questions(result), "", *_sizes(result), ""])
+    return "\n".join([_title(result), "", *_questions(result), "", *_sizes(result), "", *_flavours(result), ""])
 
 
 def _title(result: Mapping[str, Any]) -> str:
@@ -60,6 +60,15 @@ def _sizes(result: Mapping[str, Any]) -> list[str]:
         share = wide / narrow["bytes_a_reading"]
         told = f"A reading takes {wide:,.0f} bytes wide and {narrow['bytes_a_reading']:,.0f} narrow: {share:.2f} of it"
         rows += ["", f"{told} (bar {WIDTH_BAR:.2f}: {'reached' if share <= WIDTH_BAR else 'missed'})."]
+    return rows
+
+
+def _flavours(result: Mapping[str, Any]) -> list[str]:
+    names = " | ".join(f"`{name}`" for name in SHOWN)
+    rows = [f"| bytes a row by flavour | {names} |", "|---" * (1 + len(SHOWN)) + "|"]
+    for name, tables in result["flavours"].items():
+        cells = " | ".join(f"{tables[table]['bytes_a_row']:,.0f}" for table in SHOWN)
+        rows.append(f"| {name} | {cells} |")
     return rows
 
 
