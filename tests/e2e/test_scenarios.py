@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from simulator.scenario import shipped
-from tests.servers import Mosquitto
+from tests.servers import Mosquitto, Timescale
 from tests.stack import ROOT, Stack
 
 pytestmark = pytest.mark.slow
@@ -37,9 +37,11 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield from running(Stack(folder / "data", "--no-simulator"))
         return
     mosquitto: Mosquitto = request.getfixturevalue("mosquitto")
-    with request.getfixturevalue("timescale").database("siaga_scenarios") as url:
-        settings = {"SIAGA_DATABASE_URL": url, "SIAGA_MQTT_URL": mosquitto.url}
-        yield from running(Stack(folder / "data", "--no-simulator", settings=settings))
+    timescale: Timescale = request.getfixturevalue("timescale")
+    url = timescale.create("siaga_scenarios", owner="siaga_scenarios")
+    settings = {"SIAGA_DATABASE_URL": url, "SIAGA_MQTT_URL": mosquitto.url}
+    yield from running(Stack(folder / "data", "--no-simulator", settings=settings))
+    timescale.drop("siaga_scenarios")
 
 
 def running(stack: Stack) -> Iterator[Stack]:
