@@ -1,8 +1,8 @@
 """Ingest on an empty database beside one that has grown, and on the grown one while other work goes on.
 
 First a backlog is drained into an empty database and into the grown one, round after round. Then lamps publish
-steadily, and what is stored is told while the worker rolls up days anew, while retention drops weeks, while all
-readings are exported. The grown database takes about 230 bytes of disk a reading.
+steadily, and what is stored is told while the worker rolls up days anew, while a week is archived, while retention drops
+weeks, while all readings are exported. The grown database takes about 230 bytes of disk a reading.
 """
 
 from __future__ import annotations
@@ -156,6 +156,10 @@ def _levels(asked: argparse.Namespace, nats: Broker, url: str, span: Span, folde
         others: dict[str, tuple[list[str], Mapping[str, str]]] = {
             "calm": ([], {}),
             "rollups": (python("siaga", "worker"), {"SIAGA_RETENTION_RAW_DAYS": "0"}),
+            "archive": (
+                python("siaga", "worker"),
+                {"SIAGA_RETENTION_RAW_DAYS": "1", "SIAGA_ARCHIVE_DIR": str(folder / "archive")},
+            ),
             "retention": (python("siaga", "worker"), {"SIAGA_RETENTION_RAW_DAYS": "1"}),
             "export": ([sys.executable, "-c", EXPORT, url], {}),
         }
