@@ -1,8 +1,8 @@
 """Ingest on an empty database beside one that has grown, and on the grown one while other work goes on.
 
 First a backlog is drained into an empty database and into the grown one, round after round. Then lamps publish
-steadily, and what is stored is told while the worker rolls up days anew, while a week is archived, while retention drops
-weeks, while all readings are exported. The grown database takes about 230 bytes of disk a reading.
+steadily, and what is stored is told while the worker rolls up days anew, while a week is archived, while retention
+drops weeks, while all readings are exported. The grown database takes about 230 bytes of disk a reading.
 """
 
 from __future__ import annotations
@@ -92,8 +92,10 @@ def run(asked: argparse.Namespace) -> int:
         rates = _drained(asked, postgres, nats, url, Path(folder))
         levels = _levels(asked, nats, url, span, Path(folder))
     judged = [Judged("grown / empty", median(rates["grown"]) / median(rates["empty"]), FALL_BAR)]
-    judged += [Judged(f"{name}: stored / published", level.stored / level.published, LEVEL_BAR)
-               for name, level in levels.items()]  # fmt: skip
+    calm = levels["calm"].stored
+    judged += [
+        Judged(f"{name} / calm", each.stored / calm, LEVEL_BAR) for name, each in levels.items() if name != "calm"
+    ]
     print("   ".join(map(str, judged)))
     written = {
         "readings": asked.readings, "rates": rates, "rate": asked.rate,
