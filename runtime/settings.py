@@ -138,6 +138,16 @@ class Settings(BaseSettings):
         0, "port", "port on SIAGA_API_HOST where Prometheus finds the metrics of ingest; 0 = nowhere", ge=0, le=65535
     )
 
+    # alerts
+    shelve_max_h: float = _setting(
+        12, "h", "how long an operator may shelve an alert; it then comes back by itself", ge=0.1, le=720
+    )
+    shelve_engineer_max_h: float = _setting(168, "h", "the same for engineers and admins", ge=0.1, le=8_760)
+    window_max_days: int = _setting(
+        30, "days", "how long maintenance may last, and how far ahead it may be planned", ge=1, le=3_650
+    )
+    kpi_days_max: int = _setting(92, "days", "range of one report of /alerts/kpi at most", ge=1, le=366)
+
     # worker
     notify_urls: SecretStr | None = _setting(
         None, "Apprise URLs", "where notices go, separated by spaces; none = nowhere"
@@ -204,6 +214,12 @@ class Settings(BaseSettings):
         "readings are written to Parquet files there before they are dropped (docs/storage.md); none = just dropped",
         min_length=1,
     )
+    forecast_horizon_h: float = _setting(
+        6, "h", "how far ahead siaga levels are forecast; what has not come by then was false", ge=0.5, le=48
+    )
+    forecast_keep_days: int = _setting(
+        365, "days", "older forecasts, and what became of them, are deleted; 0 = kept for ever", ge=0, le=KEEP_DAYS_MAX
+    )
     worker_metrics_port: int = _setting(
         0, "port", "port on SIAGA_API_HOST where Prometheus finds the worker's metrics; 0 = nowhere", ge=0, le=65535
     )
@@ -220,6 +236,9 @@ class Settings(BaseSettings):
     statement_timeout_s: int = _setting(15, "s", "a read query of the API is stopped after this", ge=1, le=3_600)
     body_max_bytes: int = _setting(
         10_485_760, "bytes", "largest request body the API reads", ge=1_024, le=1_073_741_824
+    )
+    dry_run_device_days_max: int = _setting(
+        20_000, "device days", "devices times days that one dry-run of rules may be about", ge=1, le=100_000_000
     )
     live_poll_s: float = _setting(0.5, "s", "how often the event log is followed for live clients", ge=0.05, le=60)
     live_replay_max: int = _setting(

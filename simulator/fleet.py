@@ -23,11 +23,12 @@ from simulator.asahan import (
     nearest_district,
 )
 from simulator.noise import normal, uniform
+from simulator.physics.rivers import REACHES
 
 LAMP_SPACING_DEG = 0.00036  # 40 m between poles
 ALL_POLES = 10_000  # a fleet of so many lamps has every pole
 FEEDERS = "ABCD"
-SUPPLY = ("panel", "feeder")  # attributes that name what feeds a lamp
+NAMED = ("panel", "feeder", "upstream")  # attributes that name something of the fleet
 NOMINAL_W = (40.0, 60.0, 90.0, 120.0, 150.0)
 DIRECTIONS = ("masuk kota", "keluar kota")
 
@@ -65,8 +66,8 @@ def tagged(devices: Sequence[Device], tag: str) -> list[Device]:
     """The same devices under ids, panels and names of their own, so that two runs never share one."""
     own = []
     for device in devices:
-        supply = {name: f"{tag}-{device.attributes[name]}" for name in SUPPLY if name in device.attributes}
-        attributes = {**device.attributes, **supply}
+        renamed = {name: f"{tag}-{device.attributes[name]}" for name in NAMED if name in device.attributes}
+        attributes = {**device.attributes, **renamed}
         own.append(replace(device, id=f"{tag}-{device.id}", name=f"{device.name} [{tag}]", attributes=attributes))
     return own
 
@@ -84,6 +85,7 @@ def mix(size: int) -> Sizes:
 
 
 def _gauges(count: int, region: str) -> Iterator[Device]:
+    there = {site.key for site in GAUGES[:count]}
     for site in GAUGES[:count]:
         attributes: dict[str, Any] = {
             "river": site.river,
@@ -96,6 +98,8 @@ def _gauges(count: int, region: str) -> Iterator[Device]:
             "valid_from": VALID_FROM,
             "official": False,
         }
+        if source := next((key for key, _ in REACHES[site.key].upstream if key in there), None):
+            attributes["upstream"] = f"wl-{source}"
         yield Device(
             f"wl-{site.key}", "water_level", site.name, region, _district(region, site.district), site.lat, site.lon,
             attributes,

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from devices.kind import Attributes, Columns, Floats, Kind, Label, Metric, Reading
 from devices.quality import Change, Flat
+from devices.topics import DEVICE_ID
 
 Number = float | None
 
@@ -35,9 +36,11 @@ class WaterLevel(Reading):
 
 class WaterLevelAttributes(Attributes):
     """Siaga thresholds are inclusive lower bounds in m above datum; official only with an authority's letter.
+    upstream is the id of the next gauge up the river: how long water takes from there is learned (docs/forecasts.md).
     resolution_m is the step of what is told; coarser than 1 mm, a level that stands still says nothing."""
 
     river: str | None = Field(default=None, max_length=64)
+    upstream: str | None = Field(default=None, pattern=DEVICE_ID.pattern)
     sensor_to_datum_m: float | None = Field(default=None, ge=-50, le=100)
     siaga_3_m: float | None = Field(default=None, ge=-50, le=100)
     siaga_2_m: float | None = Field(default=None, ge=-50, le=100)

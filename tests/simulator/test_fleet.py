@@ -149,7 +149,7 @@ def test_a_tag_gives_a_fleet_ids_and_panels_of_its_own() -> None:
     for mine, theirs in zip(own, plain, strict=True):
         assert (mine.lat, mine.lon, mine.kind, mine.district) == (theirs.lat, theirs.lon, theirs.kind, theirs.district)
         for name, value in theirs.attributes.items():
-            assert mine.attributes[name] == (f"banjir-1-{value}" if name in ("panel", "feeder") else value)
+            assert mine.attributes[name] == (f"banjir-1-{value}" if name in ("panel", "feeder", "upstream") else value)
 
 
 def test_the_stage_itself_is_sound() -> None:
