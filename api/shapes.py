@@ -6,6 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from alerts.engine import What
+from alerts.life import Done, Withheld
+
 Number = float | None
 Cursor = Annotated[str | None, Field(description="give it as `cursor` to read on; null on the last page")]
 Severity = Annotated[int, Field(ge=0, le=3, description="3 critical, 2 high, 1 medium, 0 low")]
@@ -249,6 +252,16 @@ class Alert(Shape):
     value: Number
     unit: str | None
     title: Text
+    assignee: str | None
+    shelved_until: AwareDatetime | None
+    shelved_by: str | None
+    shelved_why: str | None
+    suppressed: Annotated[
+        Literal["maintenance", "out_of_service", "parent"] | None,
+        Field(description="withheld: work goes on (window_id), or another alert stands for it (parent_id)"),
+    ]
+    window_id: int | None
+    parent_id: int | None
     version: int
 
 
@@ -259,15 +272,18 @@ class Alerts(Shape):
 
 class Transition(Shape):
     id: int
-    what: Literal["raised", "worsened", "eased", "cleared", "acked", "went_live"]
+    what: What | Done | Withheld
     from_severity: int | None
     to_severity: int | None
     siaga: Siaga
     event_at: AwareDatetime
     detected_at: AwareDatetime
-    who: str | None
+    who: Annotated[str | None, Field(description="null: a rule; siaga: the server")]
     why: str | None
     value: Number
+    until: Annotated[AwareDatetime | None, Field(description="of shelved")]
+    assignee: Annotated[str | None, Field(description="of assigned")]
+    parent_id: Annotated[int | None, Field(description="of suppressed by another alert")]
 
 
 class AlertWithHistory(Alert):
@@ -275,6 +291,8 @@ class AlertWithHistory(Alert):
 
 
 class Counts(Shape):
+    """Historical alerts are not counted; shelved and suppressed ones only as such."""
+
     open: int
     unacked: Annotated[dict[str, int], Field(description="by severity")]
     shelved: int

@@ -13,31 +13,34 @@ from alerts.engine import Transition
 from alerts.rule import Key
 from alerts.state import State
 from storage import event_log
+from storage.alert_hold import FOUND, Touched, settle
+from storage.announce import Moved
 
+TOUCHED = "id, held, told, window_id, shelved_severity, parent_id"
 # A new alert, or the open one (cleared, not yet acknowledged) come back: one open alert per rule and device.
-RAISE = """
+RAISE = f"""
 INSERT INTO alert AS a (rule, device_id, kind, metric, severity, peak_severity, siaga, active, historical,
                         raised_at, detected_at, value)
 VALUES (%(rule)s, %(device_id)s, %(kind)s, %(metric)s, %(severity)s, %(severity)s, %(siaga)s, true, %(historical)s,
         %(event_at)s, %(detected_at)s, %(value)s)
 ON CONFLICT (rule, device_id) WHERE open DO UPDATE SET
     active = true, acked = false, severity = excluded.severity, siaga = excluded.siaga, value = excluded.value,
-    peak_severity = greatest(a.peak_severity, excluded.severity), cleared_at = NULL,
+    peak_severity = greatest(a.peak_severity, excluded.severity), cleared_at = NULL, told = false,
     historical = a.historical AND excluded.historical, version = a.version + 1
-RETURNING id
+RETURNING {TOUCHED}, {FOUND}
 """
 # Worse, or live after all, needs a person again: acknowledged becomes unacknowledged. Better does not.
-MOVE = """
+MOVE = f"""
 UPDATE alert SET severity = %(severity)s, peak_severity = greatest(peak_severity, %(severity)s), siaga = %(siaga)s,
     value = %(value)s, acked = acked AND NOT %(worse)s, historical = historical AND %(historical)s,
     worsened = %(severity)s > severity OR (worsened AND %(severity)s = severity), version = version + 1
 WHERE rule = %(rule)s AND device_id = %(device_id)s AND open
-RETURNING id
+RETURNING {TOUCHED}
 """
-CLEAR = """
+CLEAR = f"""
 UPDATE alert SET active = false, cleared_at = %(event_at)s, siaga = %(siaga)s, value = %(value)s, version = version + 1
 WHERE rule = %(rule)s AND device_id = %(device_id)s AND open
-RETURNING id
+RETURNING {TOUCHED}
 """
 SAVE_STATE = """
 INSERT INTO alert_state (rule, device_id, state) VALUES (%s, %s, %s)
@@ -64,7 +67,7 @@ async def read_states(conn: psycopg.AsyncConnection[Any]) -> list[tuple[str, str
 
 async def write_transitions(
     conn: psycopg.AsyncConnection[Any], transitions: Sequence[Transition], detected_at: datetime
-) -> list[tuple[int, Transition]]:
+) -> list[Moved]:
     """Apply transitions in order and log them; returns each with its id in the event log.
 
     Call last in the transaction: it takes the event log's lock, which is held until commit.
@@ -85,26 +88,31 @@ async def write_transitions(
             "worse": t.what in ("worsened", "went_live"),
             "event_at": t.event_at,
             "detected_at": detected_at,
+            "at": detected_at,
             "value": t.value,
         }
         query = RAISE if t.what == "raised" else CLEAR if t.what == "cleared" else MOVE
-        row = await (await conn.execute(query, values)).fetchone()
+        row = await (await conn.execute(query.encode(), values)).fetchone()
         if row is None:
             # Somebody removed the open alert by hand (a restore, say). The state is right; there is nothing to move.
             continue
+        alert = Touched(*row)
+        held, deeds = await settle(conn, alert, t.to_severity, detected_at)
         logged = await conn.execute(
             event_log.INSERT,
             {
                 **values,
-                "alert_id": row[0],
+                "alert_id": alert.id,
                 "what": t.what,
                 "from_severity": t.from_severity,
                 "to_severity": t.to_severity,
                 "who": None,
-                "why": None,
+                "why": t.why,
             },
         )
         number = await logged.fetchone()
         assert number is not None
-        written.append((int(number[0]), t))
+        for deed in deeds:
+            await event_log.tell(conn, [alert.id], deed)
+        written.append(Moved(int(number[0]), t, alert.id, held, alert.told))
     return written

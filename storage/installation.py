@@ -9,9 +9,9 @@ import psycopg
 
 from alerts.engine import Transition
 from alerts.installation import SUBJECT
-from alerts.notices import wants_notice
-from storage import event_log, outbox
+from storage import event_log
 from storage.alert_write import write_transitions
+from storage.announce import announce
 
 ACTIVE = "SELECT rule FROM alert WHERE device_id = %s AND open AND active"
 
@@ -29,7 +29,6 @@ async def write(
         await conn.execute(event_log.LOCK)
         if (moved.key.rule in await active(conn)) == (moved.what == "raised"):
             return False
-        for number, transition in await write_transitions(conn, [moved], moved.event_at):
-            if wants_notice(transition, notice_severity):
-                await outbox.defer_notice(jobs, conn, number)
+        written = await write_transitions(conn, [moved], moved.event_at)
+        await announce(jobs, conn, written, notice_severity)
     return True

@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from storage.as_json import time_sql
 
 Row = dict[str, Any]
-State = Literal["open", "unacked", "active", "closed", "all"]
+State = Literal["open", "unacked", "acked", "active", "cleared_unacked", "shelved", "suppressed", "closed", "all"]
 Historical = Literal["false", "true", "any"]
 
 ALERT = f"""
@@ -19,22 +19,35 @@ a.id, a.rule, a.kind, a.device_id, coalesce(d.name, a.device_id) AS device_name,
 a.severity, a.peak_severity, a.siaga, CASE WHEN a.active THEN 'active' ELSE 'cleared' END AS state,
 a.acked, a.historical, a.worsened, {time_sql("a.raised_at")} AS raised_at, {time_sql("a.detected_at")} AS detected_at,
 {time_sql("a.cleared_at")} AS cleared_at, {time_sql("a.acked_at")} AS acked_at, a.acked_by, a.comment,
-a.metric, a.value, a.version
+a.metric, a.value, a.assignee, {time_sql("a.shelved_until")} AS shelved_until, a.shelved_by, a.shelved_why,
+CASE WHEN a.window_id IS NOT NULL THEN (SELECT w.what FROM service_window AS w WHERE w.id = a.window_id)
+     WHEN a.parent_id IS NOT NULL THEN 'parent' END AS suppressed,
+a.window_id, a.parent_id, a.version
 """
 TRANSITION = f"""
 t.id, t.what, t.from_severity, t.to_severity, t.siaga, {time_sql("t.event_at")} AS event_at,
-{time_sql("t.detected_at")} AS detected_at, t.who, t.why, t.value
+{time_sql("t.detected_at")} AS detected_at, t.who, t.why, t.value,
+{time_sql("t.until")} AS until, t.assignee, t.parent_id
 """
+# What is shelved or suppressed is among the open ones only for who asks for it.
 STATES: dict[State, str] = {
-    "open": "a.open",
-    "unacked": "a.open AND NOT a.acked",
-    "active": "a.open AND a.active",
+    "open": "a.open AND NOT a.held",
+    "unacked": "a.open AND NOT a.held AND NOT a.acked",
+    "acked": "a.open AND NOT a.held AND a.acked",
+    "active": "a.open AND NOT a.held AND a.active",
+    "cleared_unacked": "a.open AND NOT a.held AND NOT a.active",
+    "shelved": "a.open AND a.shelved_until IS NOT NULL",
+    "suppressed": "a.open AND (a.window_id IS NOT NULL OR a.parent_id IS NOT NULL)",
     "closed": "NOT a.open",
     "all": "true",
 }
 FILTERS = """
 (%(historical)s::boolean IS NULL OR a.historical = %(historical)s)
 AND (%(kind)s::text IS NULL OR a.kind = %(kind)s) AND (%(device)s::text IS NULL OR a.device_id = %(device)s)
+AND (%(district)s::text IS NULL OR d.district = %(district)s)
+AND (%(rule)s::text IS NULL OR a.rule = %(rule)s) AND (%(assignee)s::text IS NULL OR a.assignee = %(assignee)s)
+AND (%(since)s::timestamptz IS NULL OR a.raised_at >= %(since)s)
+AND (%(parent)s::bigint IS NULL OR a.parent_id = %(parent)s)
 AND a.severity >= %(min_severity)s
 """
 # What needs a person first, worst first, oldest first. The page after (acked, severity, raised_at, id).
@@ -55,7 +68,10 @@ ORDER BY a.raised_at DESC, a.id DESC LIMIT %(limit)s
 ONE = f"SELECT {ALERT} FROM alert a LEFT JOIN device d ON d.id = a.device_id WHERE a.id = %s"
 HISTORY = f"SELECT {TRANSITION} FROM transition t WHERE t.alert_id = %s ORDER BY t.id"
 COUNTS = """
-SELECT severity, count(*), count(*) FILTER (WHERE NOT acked) FROM alert WHERE open AND NOT historical GROUP BY severity
+SELECT severity, count(*) FILTER (WHERE NOT held), count(*) FILTER (WHERE NOT (held OR acked)),
+    count(*) FILTER (WHERE shelved_until IS NOT NULL),
+    count(*) FILTER (WHERE window_id IS NOT NULL OR parent_id IS NOT NULL)
+FROM alert WHERE open AND NOT historical GROUP BY severity
 """
 LAST_EVENT = "SELECT coalesce(max(id), 0) FROM transition"
 EVENTS_AFTER = "SELECT count(*) FROM (SELECT FROM transition WHERE id > %s LIMIT %s) AS t"
@@ -72,14 +88,19 @@ class Query(NamedTuple):
 
     state: State
     historical: Historical
-    kind: str | None
-    device: str | None
-    min_severity: int
     limit: int
+    kind: str | None = None
+    device: str | None = None
+    district: str | None = None
+    rule: str | None = None
+    assignee: str | None = None
+    since: datetime | None = None  # raised then or later
+    parent: int | None = None
+    min_severity: int = 0
 
     @property
     def urgent_first(self) -> bool:
-        return self.state in ("open", "unacked", "active")
+        return self.state not in ("closed", "all")
 
 
 class After(NamedTuple):
@@ -92,10 +113,13 @@ class After(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Alerts that are open, and of each severity 0 … 3 those that nobody has acknowledged; historical ones apart."""
+    """Alerts that are open and shown, of these by severity 0 … 3 those that nobody has acknowledged, and how many are
+    shelved and suppressed; historical ones apart."""
 
     open: int
     unacked: tuple[int, ...]
+    shelved: int
+    suppressed: int
 
 
 async def list_alerts(conn: psycopg.AsyncConnection[Any], query: Query, after: After | None) -> list[Row]:
@@ -124,8 +148,9 @@ async def history(conn: psycopg.AsyncConnection[Any], alert_id: int) -> list[Row
 
 async def counts(conn: psycopg.AsyncConnection[Any]) -> Counts:
     rows = await (await conn.execute(COUNTS)).fetchall()
-    unacked = {severity: unacked for severity, _, unacked in rows}
-    return Counts(sum(number for _, number, _ in rows), tuple(unacked.get(severity, 0) for severity in range(4)))
+    unacked = {severity: unacked for severity, _, unacked, *_ in rows}
+    shown, _, shelved, suppressed = (sum(row[i] for row in rows) for i in range(1, 5))
+    return Counts(shown, tuple(unacked.get(severity, 0) for severity in range(4)), shelved, suppressed)
 
 
 async def last_event(conn: psycopg.AsyncConnection[Any]) -> int:

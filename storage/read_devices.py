@@ -13,7 +13,7 @@ from storage import group_sql
 
 WORST = """
 SELECT DISTINCT ON (device_id) device_id, json_build_object('id', id, 'severity', severity, 'acked', acked) AS alert
-FROM alert WHERE open AND NOT historical ORDER BY device_id, severity DESC, acked, raised_at
+FROM alert WHERE open AND NOT historical AND NOT held ORDER BY device_id, severity DESC, acked, raised_at
 """
 ITEM = """
 json_build_object('id', d.id, 'kind', d.kind, 'name', d.name, 'region', d.region, 'district', d.district,

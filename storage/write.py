@@ -17,11 +17,11 @@ import psycopg
 from pydantic_core import to_json
 
 from alerts.engine import Evaluated, Transition
-from alerts.notices import wants_notice
 from devices.batch import Batch, Quarantined, Readings, utc
 from devices.checks_memory import Learnt
-from storage import flavour, outbox
+from storage import flavour
 from storage.alert_write import write_states, write_transitions
+from storage.announce import announce
 from storage.copy_binary import Column, array, integers, optional_integers, texts, times
 from storage.kind_tables import STEPS, reading_table
 from storage.ledger import HOUR_US, Ledger, Outcome, write_ledger
@@ -111,12 +111,10 @@ class Writer:
             await write_ledger(self.conn, ledger)
             marked = await self.marks.write(self.conn, ledger, now)
             await write_states(self.conn, evaluated.states)
-            transitions = await write_transitions(self.conn, evaluated.transitions, now)
-            for number, transition in transitions:
-                if wants_notice(transition, self.notice_severity):
-                    await outbox.defer_notice(self.jobs, self.conn, number)
+            moved = await write_transitions(self.conn, evaluated.transitions, now)
+            await announce(self.jobs, self.conn, moved, self.notice_severity)
         self.marks.remember(marked)
-        return Written(ledger.total, transitions)
+        return Written(ledger.total, [(each.number, each.transition) for each in moved])
 
     async def _make_partitions(self, batch: Sequence[Readings]) -> None:
         """Any accepted time finds its partition. Before the transaction: a partition is never rolled back."""

@@ -13,6 +13,8 @@ from storage.notices import Facts
 SEVERITIES = ("Rendah", "Sedang", "Tinggi", "Kritis")
 LEVELS = {4: "Normal", 3: "Waspada", 2: "Siaga", 1: "Awas"}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des")
+# It was held back, by a shelf or by work on the device, and is still there.
+COMING_BACK = ("unshelved", "released")
 
 
 class Text(NamedTuple):
@@ -26,6 +28,8 @@ def compose(facts: Facts, per_hour: float | None, zone: ZoneInfo, regency: str, 
     headline = title(facts.rule, facts.name, facts.siaga).id
     if over and facts.siaga != NORMAL:
         headline += " – pulih"
+    if facts.what in COMING_BACK:
+        headline += " – masih berlangsung"
     lines = [_value(facts, per_hour), _level(facts), f"Pukul {_time(facts.event_at.astimezone(zone))}", regency]
     if api_url:
         lines.append(f"{api_url.rstrip('/')}/peringatan?id={facts.alert_id}")

@@ -18,7 +18,8 @@
  *    severity: number, peak_severity: number, siaga: number | null, state: "active" | "cleared", acked: boolean,
  *    historical: boolean, worsened: boolean, raised_at: string, detected_at: string, cleared_at: string | null,
  *    acked_at: string | null, acked_by: string | null, comment: string | null, metric: string | null,
- *    value: number | null, unit: string | null, title: Text, version: number, history?: Transition[] }} Alert */
+ *    shelved_until?: string | null, suppressed?: string | null, value: number | null, unit: string | null, title: Text,
+ *    version: number, history?: Transition[] }} Alert */
 /** @typedef {{ open: number, unacked: Record<string, number>, shelved: number, suppressed: number }} Counts */
 /** @typedef {{ name: string, role: string, region: string, regency: string, time_zone: string, now: string }} Me */
 /** @typedef {"kinds" | "devices" | "latest" | "alerts" | "counts" | "stream" | "beat" | "failures" | "tick"} Topic */
@@ -101,11 +102,12 @@ export function compareAlerts(a, b) {
   return Number(a.acked) - Number(b.acked) || b.severity - a.severity || a.raised_at.localeCompare(b.raised_at) || a.id - b.id;
 }
 
-/** An open alert replaces what was known of it; one that is over, or only about the past, leaves. @param {Alert} alert */
+/** An open alert replaces what was known of it; one that is over, held back, or only about the past, leaves. @param {Alert} alert */
 export function putAlert(alert) {
   const known = state.alerts.get(alert.id);
   if (known && known.version > alert.version) return;
-  if ((alert.state === "active" || !alert.acked) && !alert.historical) state.alerts.set(alert.id, alert);
+  const held = alert.shelved_until || alert.suppressed;
+  if ((alert.state === "active" || !alert.acked) && !alert.historical && !held) state.alerts.set(alert.id, alert);
   else state.alerts.delete(alert.id);
   changed("alerts");
 }

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from alerts.life import OF_THE_RULE
 from siaga.verify.report import Finding
 from siaga.verify.window import Window
 from storage.audit import Alert, Transition
-
-ACKED = "acked"  # a person's doing: it says nothing of the level
 
 
 class Step(NamedTuple):
@@ -51,7 +50,7 @@ def episodes(alerts: Mapping[int, Alert], transitions: Iterable[Transition]) -> 
     for each in transitions:
         alert = alerts[each.alert_id]
         key = (alert.rule, alert.device_id)
-        if each.what == ACKED:
+        if each.what not in OF_THE_RULE:
             continue
         if each.what == "cleared":
             if key in standing:
@@ -70,7 +69,7 @@ def disagreeing(alerts: Mapping[int, Alert], transitions: Iterable[Transition]) 
     """Alerts whose row is not what their transitions come to, and those without any."""
     by_alert: defaultdict[int, list[Transition]] = defaultdict(list)
     for each in transitions:
-        if each.what != ACKED:
+        if each.what in OF_THE_RULE:
             by_alert[each.alert_id].append(each)
     for alert in alerts.values():
         history = by_alert.get(alert.id)
@@ -87,7 +86,9 @@ def late(
 ) -> Iterator[Finding]:
     """Transitions within the window detected later than late_s after the arrival of the reading that caused them."""
     for each in transitions:
-        if each.what == ACKED or each.delay_s is None or each.delay_s <= late_s or not window.holds(each.at_us):
+        if each.what not in OF_THE_RULE or not window.holds(each.at_us):
+            continue
+        if each.delay_s is None or each.delay_s <= late_s:
             continue
         alert = alerts[each.alert_id]
         detail = f"{alert.rule} {each.what} {each.delay_s:.1f} s after its reading, limit {late_s:g} s"

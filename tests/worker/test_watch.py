@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from alerts.installation import SUBJECT
-from storage.ack import acknowledge
+from alerts.life import Order
+from storage.alert_act import act
 from storage.ingest_session import Stream, committed
 from tests.storage.world import World
 from worker.context import Context
@@ -50,7 +51,8 @@ async def test_a_stream_that_stops_is_told_and_forgotten_when_it_flows(here: Con
     assert await world.one(NOTICES) == 1
     number = await world.one("SELECT id FROM alert")
     async with here.pool.connection() as conn:
-        assert await acknowledge(conn, number, None, "operator", "on it", datetime.now(UTC)) == "acked"
+        (acted,) = await act(conn, {number: None}, Order("ack", "operator", datetime.now(UTC), "on it"))
+        assert acted.outcome == "done"
     await flowed(world, 1)
     await watch(here)
     assert await world.rows(ALERTS, SUBJECT) == [("stream_silent", 3, False, True, False, "installation")]
