@@ -55,9 +55,7 @@ def lamp_out(rule: Rule, readings: Readings, fleet: Fleet) -> Judged:
     (docs/rules.md). By day the lamp is known not to be out.
     """
     power, voltage = readings.numbers["power_w"], readings.numbers["voltage_v"]
-    dimming = np.where(np.isnan(readings.numbers["dimming_pct"]), 100, readings.numbers["dimming_pct"]) / 100
-    nominal = fleet.attribute("nominal_w")[readings.device]
-    expected = nominal * (0.85 * dimming + 0.15 * dimming**2)
+    dimming, expected = _expected_w(readings, fleet)
     least = np.fmax(rule.least_w, rule.share * expected)
     day, night = _day_and_night(rule, readings, fleet)
     dark = (power < least) & night & (dimming > 0)
@@ -74,6 +72,50 @@ def unpowered(rule: Rule, readings: Readings, fleet: Fleet) -> Judged:
     day, night = _day_and_night(rule, readings, fleet)
     dead = ((voltage < _bound(rule.level[0], readings, fleet)) & night).astype(np.int8)
     return _known(~np.isnan(voltage) & (day | night), dead, dead)
+
+
+def day_burner(rule: Rule, readings: Readings, fleet: Fleet) -> Judged:
+    """Lit while the sun is up, guard_s around each switch left out: P > bound * nominal_w. By night never.
+
+    uCIFI 3416, resource 10; 30 % of nominal for 30 min (docs/rules.md).
+    """
+    power, nominal = readings.numbers["power_w"], fleet.attribute("nominal_w")[readings.device]
+    day, night = _day_and_night(rule, readings, fleet)
+    up = _highest(power, [(power > _bound(level, readings, fleet) * nominal) & day for level in rule.level])
+    return _known(~np.isnan(power) & ((day & ~np.isnan(nominal)) | night), up, up)
+
+
+def low_power(rule: Rule, readings: Readings, fleet: Fleet) -> Judged:
+    """Lit at night with too little: P < bound * expected (as in lamp_out); held up to bound + hysteresis.
+
+    Says nothing by day, without mains (ignore_below volts), and under share * expected: that is a lamp that is out.
+    """
+    share, lit = _lit(rule, readings, fleet)
+    lit &= (share >= rule.share) & ~(readings.numbers["voltage_v"] < (rule.ignore_below or 0))
+    bounds = [_bound(level, readings, fleet) for level in rule.level]
+    up = _highest(share, [share < b for b in bounds])
+    return _known(lit, up, _highest(share, [share < b + rule.hysteresis for b in bounds]))
+
+
+def high_power(rule: Rule, readings: Readings, fleet: Fleet) -> Judged:
+    """Lit at night with too much: P > bound * expected (as in lamp_out); held down to bound - hysteresis.
+
+    Somebody else's load, another lamp or a broken ballast. Says nothing by day.
+    """
+    share, lit = _lit(rule, readings, fleet)
+    bounds = [_bound(level, readings, fleet) for level in rule.level]
+    up = _highest(share, [share > b for b in bounds])
+    return _known(lit, up, _highest(share, [share > b - rule.hysteresis for b in bounds]))
+
+
+def low_power_factor(rule: Rule, readings: Readings, fleet: Fleet) -> Judged:
+    """|PF| < bound while the lamp draws at least least_w at a dimming of at least least_dimming_pct; held up to
+    bound + hysteresis. Dimmed further every driver has a low one, so nothing is said then."""
+    factor, power = np.abs(readings.numbers["power_factor"]), readings.numbers["power_w"]
+    known = ~np.isnan(factor) & (power >= rule.least_w) & (_dimming(readings) * 100 >= rule.least_dimming_pct)
+    bounds = [_bound(level, readings, fleet) for level in rule.level]
+    up = _highest(factor, [factor < b for b in bounds])
+    return _known(known, up, _highest(factor, [factor < b + rule.hysteresis for b in bounds]))
 
 
 def congestion(rule: Rule, readings: Readings, fleet: Fleet) -> Judged:
@@ -106,6 +148,10 @@ CONDITIONS: dict[str, Callable[[Rule, Readings, Fleet], Judged]] = {
     "unpowered": unpowered,
     "congestion": congestion,
     "stale": stale,
+    "day_burner": day_burner,
+    "low_power": low_power,
+    "high_power": high_power,
+    "low_power_factor": low_power_factor,
 }
 
 
@@ -113,6 +159,26 @@ def _bound(level: Level, readings: Readings, fleet: Fleet) -> Floats:
     if level.bound_from is not None:
         return fleet.attribute(level.bound_from)[readings.device]
     return np.full(len(readings), level.bound, dtype=np.float64)
+
+
+def _dimming(readings: Readings) -> Floats:
+    """0 … 1; a lamp that does not tell it is not dimmed."""
+    told = readings.numbers["dimming_pct"]
+    return np.where(np.isnan(told), 100, told) / 100
+
+
+def _expected_w(readings: Readings, fleet: Fleet) -> tuple[Floats, Floats]:
+    """Dimming d, and the power it asks for, W: nominal_w * (0.85 d + 0.15 d^2) (docs/rules.md)."""
+    dimming = _dimming(readings)
+    return dimming, fleet.attribute("nominal_w")[readings.device] * (0.85 * dimming + 0.15 * dimming**2)
+
+
+def _lit(rule: Rule, readings: Readings, fleet: Fleet) -> tuple[Floats, Bools]:
+    """Power as a share of what is expected, and where that says something: surely night, and the lamp is to be lit."""
+    dimming, expected = _expected_w(readings, fleet)
+    share = readings.numbers["power_w"] / np.where(expected > 0, expected, np.nan)
+    _, night = _day_and_night(rule, readings, fleet)
+    return share, np.asarray(night & (dimming > 0) & ~np.isnan(share))
 
 
 def _any_bound(bounds: list[Floats]) -> Bools:

@@ -4,31 +4,58 @@ from __future__ import annotations
 
 import operator
 import tomllib
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from itertools import pairwise
-from typing import Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from devices.kind import Kind
 from devices.kinds import KINDS
 
-Condition = Literal["above", "below", "lamp_out", "unpowered", "congestion", "stale"]
-
+Condition = Literal[
+    "above", "below", "lamp_out", "unpowered", "congestion", "stale",
+    "day_burner", "low_power", "high_power", "low_power_factor",
+]  # fmt: skip
 
 # Metrics that a condition reads beside the rule's own; conditions that compare with a bound; those that know one rung.
 _NEEDED = {
     "lamp_out": ("power_w", "voltage_v", "dimming_pct"),
     "unpowered": ("voltage_v",),
     "congestion": ("speed_kmh", "occupancy_pct"),
+    "day_burner": ("power_w",),
+    "low_power": ("power_w", "voltage_v", "dimming_pct"),
+    "high_power": ("power_w", "dimming_pct"),
+    "low_power_factor": ("power_factor", "power_w", "dimming_pct"),
 }
-_BOUNDED = ("above", "below", "unpowered", "congestion")
+_RISING = ("above", "day_burner", "high_power")
+_BOUNDED = (*_RISING, "below", "unpowered", "congestion", "low_power", "low_power_factor")
 _ONE_LEVEL = ("lamp_out", "unpowered", "stale")
+# What a rule for all kinds may be narrowed to; a rule of one kind also to what its devices are taken together by.
+DEVICE, DISTRICT = "device", "district"
+
+ScopeValue = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,64}$")]
 
 
 class RuleError(Exception):
-    """A rule file is wrong; the message names rule and field."""
+    """A rule file is wrong; each line of the message names rule and field."""
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong with a rule: the field, and the limit that it breaks."""
+
+    field: str
+    message: str
+
+
+class RuleFaults(ValueError):  # noqa: N818 (several of them)
+    """What the fields of a rule rule out together."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("; ".join(f"{each.field}: {each.message}" for each in faults))
+        self.faults = faults
 
 
 class Key(NamedTuple):
@@ -36,6 +63,17 @@ class Key(NamedTuple):
 
     rule: str
     device_id: str
+
+
+class Variant(NamedTuple):
+    """What tells a rule from all others of a set. scope is "" for the whole kind, else as panel=PNL-07."""
+
+    id: str
+    kind: str
+    scope: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.kind}{f', {self.scope}' if self.scope else ''})"
 
 
 class Level(BaseModel):
@@ -58,6 +96,8 @@ class Level(BaseModel):
 class Rule(BaseModel):
     """A rule of one kind ("*": any kind without its own rule of this id).
 
+    scope narrows it to one device, or to those with one value of an attribute: of the rules of one id the most specific
+    counts on a device (alerts/rules_scope.py). enabled: False watches nothing there.
     A rung is left when the value has been beyond its bound by hysteresis for delay_off_s. Missing or untrusted
     readings neither raise nor clear. What the other fields mean is said in alerts/conditions.py.
     """
@@ -66,6 +106,8 @@ class Rule(BaseModel):
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
     kind: str
+    scope: Mapping[str, ScopeValue] = Field(default_factory=dict, max_length=1)
+    enabled: bool = True
     condition: Condition
     metric: str | None = None
     level: tuple[Level, ...] = Field(min_length=1, max_length=3)
@@ -75,45 +117,45 @@ class Rule(BaseModel):
     guard_s: float = Field(default=0, ge=0, le=7_200)
     share: float = Field(default=0, ge=0, le=1)
     least_w: float = Field(default=0, ge=0)
+    least_dimming_pct: float = Field(default=0, ge=0, le=100)
     occupancy_pct: float = Field(default=0, ge=0, le=100)
     after_s: float | None = Field(default=None, gt=0, le=30 * 86_400)
 
+    @property
+    def variant(self) -> Variant:
+        scope = next((f"{by}={value}" for by, value in self.scope.items()), "")
+        return Variant(self.id, self.kind, scope)
+
+    @property
+    def metrics(self) -> frozenset[str]:
+        """Metrics that decide it."""
+        return frozenset((*_NEEDED.get(self.condition, ()), *([self.metric] if self.metric else [])))
+
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        kind = KINDS.get(self.kind)
-        if kind is None and self.kind != "*":
-            raise ValueError(f"kind {self.kind!r} is unknown; known are {', '.join(sorted(KINDS))} and *")
-        if self.condition in ("above", "below") and self.metric is None:
-            raise ValueError(f"metric: condition {self.condition!r} needs one")
-        if kind is not None and self.metric is not None and self.metric not in kind.metrics:
-            raise ValueError(f"metric {self.metric!r} is not one of {self.kind}'s: {', '.join(kind.metrics)}")
-        for name in (*_NEEDED.get(self.condition, ()), *([self.metric] if self.metric else [])):
-            if kind is None or name not in kind.metrics:
-                raise ValueError(f"condition {self.condition!r} needs a kind with {name}, {self.kind!r} has none")
-        if [rung.severity for rung in self.level] != sorted({rung.severity for rung in self.level}):
-            raise ValueError("level: severities must rise")
-        if self.condition in _BOUNDED:
-            self._check_bounds(kind)
-        if self.condition in _ONE_LEVEL and len(self.level) > 1:
-            raise ValueError(f"level: condition {self.condition!r} takes one")
+        if found := [*_faults_of_fields(self), *_faults_of_levels(self)]:
+            raise RuleFaults(found)
         return self
 
-    def _check_bounds(self, kind: Kind | None) -> None:
-        if any((rung.bound is None) == (rung.bound_from is None) for rung in self.level):
-            raise ValueError("level: each needs either bound or bound_from")
-        known = kind.attributes.model_fields if kind is not None else {}
-        for rung in self.level:
-            if rung.bound_from is not None and rung.bound_from not in known:
-                raise ValueError(f"level: bound_from {rung.bound_from!r} is no attribute of kind {self.kind!r}")
-        # The highest rung reached counts, so a worse rung must lie beyond a better one.
-        bounds = [rung.bound for rung in self.level if rung.bound is not None]
-        beyond = operator.lt if self.condition == "above" else operator.gt
-        if not all(beyond(a, b) for a, b in pairwise(bounds)):
-            raise ValueError(f"level: bounds must {'rise' if self.condition == 'above' else 'fall'} with severity")
+
+def check(definition: Mapping[str, Any]) -> Rule | list[Fault]:
+    """The rule that this says, or everything that is wrong with it."""
+    try:
+        return Rule.model_validate(dict(definition))
+    except ValidationError as error:
+        found: list[Fault] = []
+        for each in error.errors():
+            told = each.get("ctx", {}).get("error")
+            field = ".".join(str(part) for part in each["loc"]) or "rule"
+            # A level that is wrong does not count, so pydantic says beside that there are too few.
+            if each["type"] == "too_short" and any(fault.field.startswith(f"{field}.") for fault in found):
+                continue
+            found += told.faults if isinstance(told, RuleFaults) else [Fault(field, each["msg"])]
+        return found
 
 
 def parse(text: str, origin: str) -> tuple[Rule, ...]:
-    """Rules of a TOML text. Raises RuleError naming the origin, the rule and the field."""
+    """Rules of a TOML text. Raises RuleError with a line for everything wrong: the origin, the rule and the field."""
     try:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -122,19 +164,28 @@ def parse(text: str, origin: str) -> tuple[Rule, ...]:
     if given or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         found = ", ".join(given) or "rule"
         raise RuleError(f"{origin}: {found}: a rule file holds tables [[rule]] and nothing else")
-    rules = []
+    return checked(tables, origin)
+
+
+def checked(tables: Iterable[Mapping[str, Any]], origin: str) -> tuple[Rule, ...]:
+    """The rules that these say. Raises RuleError as parse does."""
+    rules: list[Rule] = []
+    wrong: list[str] = []
     for number, table in enumerate(tables, 1):
-        try:
-            rules.append(Rule.model_validate(table))
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"]) or "rule"
-            raise RuleError(f"{origin}: rule {table.get('id', number)!r}: {field}: {first['msg']}") from None
-    seen: set[tuple[str, str]] = set()
+        rule = check(table)
+        if isinstance(rule, Rule):
+            rules.append(rule)
+        else:
+            name = table.get("id", number)
+            wrong += [f"{origin}: rule {name!r}: {field}: {message}" for field, message in rule]
+    seen: set[Variant] = set()
     for rule in rules:
-        if (rule.id, rule.kind) in seen:
-            raise RuleError(f"{origin}: rule {rule.id!r} is given twice for kind {rule.kind!r}")
-        seen.add((rule.id, rule.kind))
+        if rule.variant in seen:
+            where = f"kind {rule.kind!r}" + (f" and {rule.variant.scope}" if rule.scope else "")
+            wrong.append(f"{origin}: rule {rule.id!r} is given twice for {where}")
+        seen.add(rule.variant)
+    if wrong:
+        raise RuleError("\n".join(wrong))
     return tuple(rules)
 
 
@@ -145,6 +196,53 @@ def shipped() -> tuple[Rule, ...]:
 
 
 def rules_of(rules: tuple[Rule, ...], kind: str) -> tuple[Rule, ...]:
-    """The rules that watch devices of a kind; a rule for "*" gives way to one of the same id for the kind."""
-    own = {rule.id for rule in rules if rule.kind == kind}
-    return tuple(rule for rule in rules if rule.kind == kind or (rule.kind == "*" and rule.id not in own))
+    """The rules that watch all devices of a kind; a rule for "*" gives way to one of the same id for the kind."""
+    general = [rule for rule in rules if not rule.scope]
+    own = {rule.id for rule in general if rule.kind == kind}
+    found = (rule for rule in general if rule.kind == kind or (rule.kind == "*" and rule.id not in own))
+    return tuple(rule for rule in found if rule.enabled)
+
+
+def _faults_of_fields(rule: Rule) -> Iterator[Fault]:
+    kind = KINDS.get(rule.kind)
+    if kind is None and rule.kind != "*":
+        yield Fault("kind", f"{rule.kind!r} is unknown; known are {', '.join(sorted(KINDS))} and *")
+        return
+    for by in rule.scope:
+        known = (DEVICE, DISTRICT, *(kind.group_by if kind else ()))
+        if by not in known:
+            yield Fault(f"scope.{by}", f"kind {rule.kind!r} is narrowed by one of {', '.join(known)}")
+    if rule.condition in ("above", "below") and rule.metric is None:
+        yield Fault("metric", f"condition {rule.condition!r} needs one")
+    if kind is not None and rule.metric is not None and rule.metric not in kind.metrics:
+        yield Fault("metric", f"{rule.metric!r} is not one of {rule.kind}'s: {', '.join(kind.metrics)}")
+        return
+    missing = sorted(name for name in rule.metrics if kind is None or name not in kind.metrics)
+    if missing:
+        needs = f"condition {rule.condition!r} needs a kind with {', '.join(missing)}"
+        yield Fault("condition", f"{needs}, {rule.kind!r} has none")
+
+
+def _faults_of_levels(rule: Rule) -> Iterator[Fault]:
+    if [rung.severity for rung in rule.level] != sorted({rung.severity for rung in rule.level}):
+        yield Fault("level", "severities must rise")
+    if rule.condition in _ONE_LEVEL and len(rule.level) > 1:
+        yield Fault("level", f"condition {rule.condition!r} takes one")
+    if rule.condition in _BOUNDED:
+        yield from _faults_of_bounds(rule, KINDS.get(rule.kind))
+
+
+def _faults_of_bounds(rule: Rule, kind: Kind | None) -> Iterator[Fault]:
+    known = kind.attributes.model_fields if kind is not None else {}
+    for number, rung in enumerate(rule.level):
+        if (rung.bound is None) == (rung.bound_from is None):
+            yield Fault(f"level.{number}", "needs either bound or bound_from")
+        if rung.bound_from is not None and rung.bound_from not in known:
+            where = f"level.{number}.bound_from"
+            yield Fault(where, f"{rung.bound_from!r} is no attribute of kind {rule.kind!r}")
+    # The highest rung reached counts, so a worse rung must lie beyond a better one.
+    bounds = [rung.bound for rung in rule.level if rung.bound is not None]
+    rises = rule.condition in _RISING
+    beyond = operator.lt if rises else operator.gt
+    if not all(beyond(a, b) for a, b in pairwise(bounds)):
+        yield Fault("level", f"bounds must {'rise' if rises else 'fall'} with severity")

@@ -6,11 +6,12 @@ ours nobody is stale until they had their time to speak.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import numpy as np
 
-from alerts.engine import NEVER, Engine, Evaluated, transition
+from alerts.engine import NEVER, Engine, Evaluated, Rows, transition
 from alerts.rule import Key, Rule, rules_of
 from alerts.state import State
 from devices.fleet import Fleet
@@ -65,31 +66,50 @@ def is_stream_silent(engine: Engine, fleet: Fleet, now: datetime, heard: datetim
 
 
 def find_silent(engine: Engine, fleet: Fleet, now: datetime, listening_since: datetime) -> Evaluated:
-    """Raise the stale rule on devices silent for longer than their kind allows."""
+    """Raise the stale rules on devices silent for longer than theirs allow."""
     now_us, since_us = round(now.timestamp() * 1e6), round(listening_since.timestamp() * 1e6)
-    kinds = {device.kind for device in fleet.devices}
-    limit_us = {kind: (rule, silent_after_s(rule, kind) * 1e6) for kind in kinds if (rule := _stale_rule(engine, kind))}
     found = Evaluated([], {}, [])
-    heard = np.flatnonzero(engine.heard_us > NEVER)
-    if len(heard) == 0 or not limit_us:
-        return found
-    shortest = min(limit for _, limit in limit_us.values())
-    quiet_us = now_us - np.maximum(engine.heard_us[heard], since_us)
-    for number in heard[quiet_us > shortest]:
-        device = fleet.devices[number]
-        rule, limit = limit_us.get(device.kind, (None, 0.0))
-        heard_us = int(engine.heard_us[number])
-        if rule is None or now_us - max(heard_us, since_us) <= limit:
-            continue
-        key = Key(rule.id, device.id)
-        if key in engine.states:
-            continue
-        raised = State(1, (heard_us / 1e6,), (1,), (None,), peak=1)
-        found.states[key] = raised
-        moved = transition(rule, key, device.kind, State.rest(rule), raised, now.astimezone(UTC), None)
-        assert moved is not None
-        found.transitions.append(moved)
+    for kind, rule, heard in _heard(engine, fleet):
+        quiet_us = now_us - np.maximum(engine.heard_us[heard], since_us)
+        for number in heard[quiet_us > silent_after_s(rule, kind) * 1e6].tolist():
+            key = Key(rule.id, fleet.ids[number])
+            if key in engine.states:
+                continue
+            raised = State(1, (int(engine.heard_us[number]) / 1e6,), (1,), (None,), peak=1)
+            found.states[key] = raised
+            moved = transition(rule, key, kind, State.rest(rule), raised, now.astimezone(UTC), None)
+            assert moved is not None
+            found.transitions.append(moved)
     return found
+
+
+def next_silent_us(engine: Engine, fleet: Fleet, since_us: int) -> float:
+    """The last moment, µs since 1970, at which no further device counts as silent unless one is heard; inf: for ever.
+
+    since_us: since when we listen.
+    """
+    silent = {key for key, state in engine.states.items() if state.rung}
+    soonest = np.inf
+    for kind, rule, heard in _heard(engine, fleet):
+        waiting = heard
+        if known := [fleet.number[key.device_id] for key in silent if key.rule == rule.id]:
+            waiting = np.setdiff1d(heard, known)
+        if len(waiting):
+            heard_us = max(int(engine.heard_us[waiting].min()), since_us)
+            soonest = min(soonest, heard_us + silent_after_s(rule, kind) * 1e6)
+    return soonest
+
+
+def _heard(engine: Engine, fleet: Fleet) -> Iterator[tuple[str, Rule, Rows]]:
+    """Each stale rule with the numbers of the devices that it watches and that were heard live."""
+    watched = engine.watched(fleet)
+    for kind in KINDS:
+        numbers = watched.numbers(kind)
+        heard = numbers[engine.heard_us[numbers] > NEVER]
+        for watch in watched.of(kind).values():
+            for rule, mine in watch.split(heard):
+                if rule.condition == "stale":
+                    yield kind, rule, heard if mine is None else heard[mine]
 
 
 def _stale_rule(engine: Engine, kind: str) -> Rule | None:

@@ -14,9 +14,12 @@ from api.context import Context, Pools, make_pools
 from api.edge import Limited, Watched
 from api.live import Live
 from api.routes import (
+    alert_actions,
+    alert_kpi,
     alerts,
     devices,
     docs,
+    forecasts,
     health,
     kinds,
     latest,
@@ -26,15 +29,18 @@ from api.routes import (
     pages,
     quarantine,
     readings,
+    rules,
     series,
     session,
     stream,
+    windows,
 )  # fmt: skip
 from runtime.settings import Settings
 
+# /alerts/kpi and /alerts/shelves stand before /alerts/{alert_id}, which would take them for ids.
 AREAS = (
-    me, kinds, devices, latest, readings, metrics, series, alerts, quarantine, ledger, stream, session, health, docs,
-    pages,
+    me, kinds, devices, latest, readings, metrics, series, alert_kpi, alert_actions, alerts, rules, windows, quarantine,
+    ledger, forecasts, stream, session, health, docs, pages,
 )  # fmt: skip
 GZIP_FROM_BYTES = 1024
 # Level 4 takes 3.5 MB of /latest to 9 % in 45 ms; level 9 to 8 % in 160 ms.

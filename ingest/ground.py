@@ -14,15 +14,18 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from alerts.engine import Engine, restored
-from alerts.rule import shipped
+from alerts.engine import Engine, Evaluated
+from alerts.rule import Key
+from alerts.rules_change import closings, restored, unfit
+from alerts.rules_set import RuleSet
+from devices.batch import Batch
 from devices.checks_memory import Memory
 from devices.fleet import Fleet
 from devices.kinds import KINDS
 from devices.topics import readings_filters
 from runtime.log import get_logger
 from runtime.settings import Settings, require
-from storage import outbox
+from storage import outbox, rules
 from storage.alert_write import read_states
 from storage.connect import connect_async
 from storage.fleet import changed_since
@@ -43,6 +46,8 @@ class Ground:
     engine: Engine
     fleet: Fleet
     fleet_at: datetime  # changed_at of the newest device known
+    regions: Sequence[str]  # whose devices are ours
+    rules_version: int = 0  # of the engine's rules
     memory: Memory = field(default_factory=Memory)  # of the checks of quality
 
     async def look_for_devices(self) -> bool:
@@ -55,7 +60,49 @@ class Ground:
             self.engine.fit(self.fleet)
             self.memory.fit(self.fleet)
             log.info("devices.changed", changed=len(news), known=len(self.fleet))
+            await self._close(unfit(self.engine, self.fleet), "other rules watch the device now")
         return bool(news)
+
+    async def look_for_rules(self) -> bool:
+        """Take over rules changed since the last look. True when there were any."""
+        if await rules.version(self.conn) == self.rules_version:
+            return False
+        self.take_over(await rules.read(self.conn))
+        await self._close(unfit(self.engine, self.fleet), self._rule_changed)
+        log.info("rules.changed", version=self.rules_version, rules=len(self.engine.rules))
+        return True
+
+    async def restore_states(self) -> None:
+        """Go on where the last commit stood, with the rules of now."""
+        found = restored(self.engine.watched(self.fleet), await read_states(self.conn))
+        self.engine.states = found.states
+        await self._close(found.unfit, self._rule_changed)
+
+    def take_over(self, known: RuleSet) -> None:
+        """Evaluate by these rules from now on."""
+        self.engine.rules, self.rules_version = known.rules, known.version
+        for text in known.unusable:
+            log.error("rule.unusable", rule=text)
+
+    @property
+    def _rule_changed(self) -> str:
+        return f"rule changed (version {self.rules_version})"
+
+    async def _close(self, keys: Sequence[Key], why: str) -> None:
+        """End these states, and with them their alerts; of devices that another process serves it is that one's to do.
+
+        The state ends in the transaction that clears the alert, so that it is cleared once, whoever is killed when.
+        """
+        for key in keys:
+            self.engine.states.pop(key, None)
+        regions = {key: self.fleet.devices[self.fleet.number[key.device_id]].region for key in keys}
+        ours = [key for key, region in regions.items() if _is_ours(region, self.regions)]
+        if not ours:
+            return
+        async with self.conn.transaction():
+            now = datetime.now(UTC)
+            cleared = closings(await rules.claim_states(self.conn, ours), now, why)
+            await self.writer.write(Batch([], [], 0), Evaluated(cleared, {}, []), now)
 
     async def close(self) -> None:
         await self.conn.close()
@@ -70,9 +117,10 @@ async def take_up(settings: Settings, other_filters: Sequence[str] = ()) -> Grou
     conn = await connect_async(url, PART)
     try:
         await take(conn, settings.ingest_client_id, [*readings_filters(settings.regions), *other_filters])
-        ground = Ground(conn, _writer(conn, settings), Engine(shipped()), Fleet(), BEGINNING)
+        ground = Ground(conn, _writer(conn, settings), Engine(()), Fleet(), BEGINNING, settings.regions)
+        ground.take_over(await rules.read(conn))
         await ground.look_for_devices()
-        ground.engine.states = restored(ground.engine.rules, await read_states(conn))
+        await ground.restore_states()
         every = await heard(conn)
         for kind in KINDS.values():
             ground.memory.restore(

@@ -1,4 +1,4 @@
-"""What ingest does beside the stream, at its times: devices that joined, replays, silence, a word to the worker."""
+"""What ingest does beside the stream, at its times: new devices and rules, replays, silence, a word to the worker."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ class Rounds:
         if now >= self._next_devices:
             self._next_devices = now + self._settings.fleet_reload_s
             await ground.look_for_devices()
+            await ground.look_for_rules()
             await self._say_committed(ground)
             if await self._replay(ground):  # the rest at once, but what arrives has its turn between
                 self._next_devices = now

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from siaga.quarantine_cli import quarantine_app
+from siaga.rules_cli import rules_app
 from siaga.storage_cli import storage_app
 from siaga.terminal import give_up, print_table, read_settings
 
@@ -23,6 +24,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 devices_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(devices_app, name="devices", help="The registry of devices.")
 app.add_typer(quarantine_app, name="quarantine", help="What could not become readings: look at it, and act.")
+app.add_typer(
+    rules_app, name="rules", help="When alerts are raised: check rules, and try them before they are in force."
+)
 app.add_typer(storage_app, name="storage", help="What is kept where and how long, and the archive.")
 
 # What follows `siaga simulate` is read by the simulator's own command.

@@ -17,9 +17,11 @@ from runtime.stop import sleep_until
 from worker import database, metrics
 from worker.context import Context
 from worker.count_ledger import count_ledger
+from worker.forecast import forecast, forget_forecasts, learn_lags
 from worker.retain import retain
 from worker.roll_up import roll_up
 from worker.roll_up_groups import roll_up_groups
+from worker.unshelve import unshelve
 from worker.upkeep import drop_payloads, forget_sessions, make_ahead, prune_jobs, retry_stalled
 from worker.watch import watch
 
@@ -38,6 +40,7 @@ class Job(NamedTuple):
 SCHEDULE = (
     Job(2, roll_up),
     Job(5, watch),
+    Job(2, unshelve),
     Job(10, retry_stalled),
     Job(HOUR, forget_sessions),
     Job(HOUR, prune_jobs),
@@ -46,6 +49,9 @@ SCHEDULE = (
     Job(60, count_ledger),
     Job(30, roll_up_groups),
     Job(HOUR, retain),
+    Job(60, forecast),
+    Job(HOUR, learn_lags),
+    Job(HOUR, forget_forecasts),
 )
 
 

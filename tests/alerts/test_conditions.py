@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from alerts.conditions import CONDITIONS
 from devices.device import Device
-from tests.alerts.timeline import Timeline, checked, detector, lamp, only, packet
+from tests.alerts.timeline import EVENING, Timeline, checked, detector, lamp, only, packet
 
 
 class TestVoltageLow:
@@ -335,9 +335,12 @@ def test_every_condition_holds_at_least_what_it_reaches(condition: str) -> None:
     fitting = {"above": "voltage_high", "below": "voltage_low"}.get(condition, condition)
     device = detector() if condition == "congestion" else lamp()
     (rule,) = only(fitting, device.kind)
-    line = Timeline(device, rules=[rule])
+    begin = EVENING - timedelta(hours=7) if condition == "day_burner" else EVENING
+    line = Timeline(device, rules=[rule], begin=begin)
     values = [None, 0, 1.5, 11, 15, 19, 22, 24, 40, 60, 100, 178, 181, 197, 199, 201, 228, 230, 232, 249, 251, 290]
     names = ["speed_kmh", "occupancy_pct"] if device.kind == "traffic" else ["power_w", "voltage_v", "dimming_pct"]
+    if condition == "low_power_factor":
+        names, values = ["power_factor", "power_w"], [*values, 0.8, 0.91]
     packets = [
         packet(device, line.at(60 * len(values) * i + 60 * j), **dict(zip(names, (a, b, 100), strict=False)))
         for i, a in enumerate(values)

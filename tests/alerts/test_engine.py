@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.engine import Engine, Transition, evaluate, restored
+from alerts.engine import Engine, Transition, evaluate
 from alerts.rule import Key, parse, shipped
+from alerts.rules_change import Restored, restored
+from alerts.rules_scope import Watched
 from alerts.state import State
 from devices.batch import Packet
 from devices.fleet import Fleet
@@ -130,7 +132,8 @@ def restarted(engine: Engine) -> Engine:
         (key.rule, key.device_id, kinds[key.device_id], json.loads(json.dumps(state.to_json())))
         for key, state in engine.states.items()
     ]
-    again = Engine(shipped(), restored(shipped(), rows), engine.newest_us.copy(), engine.heard_us.copy())
+    states = restored(Watched(shipped(), FLEET), rows).states
+    again = Engine(shipped(), states, engine.newest_us.copy(), engine.heard_us.copy())
     again.fit(FLEET)
     return again
 
@@ -208,26 +211,31 @@ STORED = {"rung": 1, "on_since": [1.0, None, None], "on_count": [2, 0, 0], "off_
           "historical": False}  # fmt: skip
 
 
-def stored(**change: Any) -> dict[Key, State]:
+def stored(**change: Any) -> Restored:
     row = {"rule": "siaga", "device_id": "wl-a", "kind": "water_level", "state": STORED, **change}
-    return restored(shipped(), [tuple(row.values())])  # type: ignore[list-item]
+    return restored(Watched(shipped(), FLEET), [tuple(row.values())])  # type: ignore[list-item]
 
 
 def test_a_stored_state_is_restored() -> None:
-    assert stored() == {Key("siaga", "wl-a"): State(1, (1.0, None, None), (2, 0, 0), (None, None, None), False, peak=1)}
+    state = State(1, (1.0, None, None), (2, 0, 0), (None, None, None), False, peak=1)
+    assert stored() == ({Key("siaga", "wl-a"): state}, [])
 
 
-def test_states_of_rules_now_gone_are_left_out() -> None:
-    assert stored(rule="flat_line") == {}
-    assert stored(kind="traffic") == {}
+@pytest.mark.parametrize(
+    "change", [{"rule": "flat_line"}, {"device_id": "tr-a"}, {"state": {**STORED, "on_count": [2, 0]}}], ids=str
+)
+def test_a_state_of_a_rule_now_gone_or_with_other_levels_is_to_be_closed(change: dict[str, Any]) -> None:
+    key = Key(change.get("rule", "siaga"), change.get("device_id", "wl-a"))
+    assert stored(**change) == ({}, [key])
 
 
-def test_a_state_of_another_number_of_levels_is_left_out() -> None:
-    assert stored(state={**STORED, "on_count": [2, 0]}) == {}
+def test_a_device_that_is_not_there_is_left_alone() -> None:
+    assert stored(device_id="wl-gone") == ({}, [])
 
 
 def test_a_kinds_own_rule_takes_over_the_states_of_the_general_one() -> None:
     own = '[[rule]]\nid = "stale"\nkind = "{}"\ncondition = "stale"\nlevel = [{{severity = 0}}]\n'
     rules = parse(own.format("*") + own.format("traffic"), "own")
     state = {"rung": 1, "on_since": [1.0], "on_count": [1], "off_since": [None], "historical": False}
-    assert list(restored(rules, [("stale", "tr-a", "traffic", state)])) == [Key("stale", "tr-a")]
+    found = restored(Watched(rules, FLEET), [("stale", "tr-a", "traffic", state)])
+    assert list(found.states) == [Key("stale", "tr-a")]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from alerts.conditions import CONDITIONS
-from alerts.rule import RuleError, parse, rules_of, shipped
+from alerts.rule import Fault, Rule, RuleError, Variant, check, parse, rules_of, shipped
 from devices.kinds import KINDS
 
 GOOD = """
@@ -170,6 +170,73 @@ class TestRefused:
     )
     def test_a_file_that_would_be_read_as_having_no_rules(self, text: str) -> None:
         assert "[[rule]]" in refusal(text)
+
+
+class TestScope:
+    def with_scope(self, scope: str, kind: str = "streetlight") -> str:
+        return changed('kind = "streetlight"', f'kind = "{kind}"\nscope = {scope}')
+
+    @pytest.mark.parametrize("by", ["device", "district", "panel", "feeder"])
+    def test_a_rule_is_narrowed_by_what_its_kind_is_grouped_by(self, by: str) -> None:
+        (rule,) = parse(self.with_scope(f'{{ {by} = "P 7/2" }}'), "own.toml")
+        assert rule.variant == Variant("hot", "streetlight", f"{by}=P 7/2")
+
+    def test_the_same_rule_for_two_panels(self) -> None:
+        text = self.with_scope('{ panel = "P1" }') + self.with_scope('{ panel = "P2" }') + GOOD
+        assert len(parse(text, "own.toml")) == 3
+        assert "twice" in refusal(text + self.with_scope('{ panel = "P1" }'))
+
+    @pytest.mark.parametrize(
+        ("scope", "told"),
+        [
+            ('{ river = "Silau" }', ["scope.river", "device, district, panel, feeder"]),
+            ('{ panel = "P1", feeder = "F" }', ["scope", "1 item"]),
+            ('{ panel = "" }', ["scope.panel"]),
+            ('{ panel = "a\\u0000" }', ["scope.panel"]),
+            ("{ panel = 7 }", ["scope.panel", "string"]),
+        ],
+    )
+    def test_another_scope_is_refused(self, scope: str, told: list[str]) -> None:
+        message = refusal(self.with_scope(scope))
+        for words in told:
+            assert words in message
+
+    def test_a_rule_for_all_kinds_is_narrowed_by_device_and_district_only(self) -> None:
+        stale = '[[rule]]\nid = "stale"\nkind = "*"\ncondition = "stale"\nscope = {}\nlevel = [{{severity = 0}}]\n'
+        assert parse(stale.format('{ district = "12.09.19" }'), "own.toml")
+        assert "device, district" in refusal(stale.format('{ panel = "P1" }'))
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    text = changed("samples = 2", "samples = 0").replace("hysteresis = 5", "hysteresis = -5")
+    other = (
+        GOOD.replace('"hot"', '"hotter"').replace('"temperature_c"', '"heat"').replace("severity = 2", "severity = 1")
+    )
+    lines = refusal(text + other).splitlines()
+    assert [line.split(": ")[1:3] for line in lines] == [
+        ["rule 'hot'", "level.0.samples"],
+        ["rule 'hot'", "hysteresis"],
+        ["rule 'hotter'", "metric"],
+        ["rule 'hotter'", "level"],
+    ]
+
+
+def test_a_definition_is_a_rule_or_what_is_wrong_with_it() -> None:
+    (good,) = parse(GOOD, "own.toml")
+    assert check(good.model_dump(mode="json", exclude_none=True)) == good
+    found = check({**good.model_dump(), "level": [{"severity": 1}, {"severity": 2, "bound": 3.0}]})
+    assert found == [Fault("level.0", "needs either bound or bound_from")]
+    assert not isinstance(check({}), Rule)
+
+
+def test_a_disabled_rule_watches_nothing() -> None:
+    rules = parse(GOOD + changed('"hot"', '"hotter"\nenabled = false'), "own.toml")
+    assert [rule.id for rule in rules_of(rules, "streetlight")] == ["hot"]
+
+
+@pytest.mark.parametrize("rule", ["day_burner", "low_power", "high_power", "low_power_factor"])
+def test_rules_that_a_city_has_to_want_are_shipped_disabled(rule: str) -> None:
+    assert [each.enabled for each in shipped() if each.id == rule] == [False]
 
 
 @pytest.mark.parametrize("condition", ["above", "below", "lamp_out", "unpowered", "congestion", "stale"])

@@ -22,7 +22,8 @@ from tests.servers import Postgres
 FIXED_TABLES = {
     "device", "latest", "ledger", "quarantine", "alert", "transition", "alert_state", "notice", "rollup_mark",
     "api_key", "session", "part", "ingest_session", "ledger_mark", "ledger_missing",
-    "ledger_sum", "closed", "archived", "retention", "alembic_version", "procrastinate_jobs",
+    "ledger_sum", "closed", "archived", "retention", "rule_version", "alembic_version", "procrastinate_jobs",
+    "forecast", "forecast_crossing", "forecast_seen", "forecast_lag",
 }  # fmt: skip
 SCHEMA = """
 SELECT table_name, column_name, data_type, is_nullable, collation_name FROM information_schema.columns

@@ -1,0 +1,18 @@
+"""Rules that are changed while everything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+from storage.migrate import run_sql
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    conn = op.get_bind().connection.driver_connection
+    assert conn is not None
+    run_sql(conn, Path(__file__).with_name("0011.sql"))
