@@ -12,9 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import apprise
+import psycopg
 import pytest
 
 from runtime.settings import Settings
+from storage.connect import connect_async
 from tests.storage.world import COUNTER, GAUGE, LAMP, World
 from worker import context
 from worker.context import Context
@@ -93,3 +95,10 @@ async def worker(database_url: str) -> AsyncIterator[Callable[..., Any]]:
             return here
 
         yield make
+
+
+@pytest.fixture
+async def other(database_url: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """A second connection, for who comes in between."""
+    async with await connect_async(database_url, "other") as conn:
+        yield conn

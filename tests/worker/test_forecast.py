@@ -15,11 +15,9 @@ from storage import read_forecasts
 from storage.fleet import import_devices
 from tests.storage.rolled import drain
 from tests.storage.world import GAUGE, NOW, REGION, World, minutes, packet
+from tests.worker.killed import Conn, Moment, kill_worker
 from tests.worker.test_process import ask, running, until
-from tests.worker.test_retain_killed import WAIT, Conn, other
 from worker.forecast import GAUGES_MAX, forecast, learn_lags
-
-__all__ = ["other"]
 
 START = NOW - timedelta(hours=12)
 STEP = minutes(10)
@@ -144,17 +142,7 @@ async def test_killed_in_the_middle_and_run_again(world: World, other: Conn, wor
     undisturbed = await world.rows(MADE)
     for table in TABLES:
         await world.rows(f"DELETE FROM {table} RETURNING 1")
-    await other.execute(WAIT.format("forecast_seen", "IMMEDIATE").encode())
-    await other.execute("SELECT pg_advisory_lock(4711)")
-    with running(world.url) as process:
-        waiting = "SELECT pid FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND objid = 4711"
-        until(lambda: ask(world.url, waiting))
-        ((pid,),) = ask(world.url, waiting)
-        process.kill()
-        process.wait()
-    await other.execute("SELECT pg_terminate_backend(%s, 60000)", (pid,))
-    await other.execute("SELECT pg_advisory_unlock(4711)")
-    await other.execute("DROP TRIGGER wait ON forecast_seen")
+    await kill_worker(world.url, other, Moment("forecast_seen", "IMMEDIATE", "notices"))
     assert await world.one("SELECT count(*) FROM forecast") == 0
     with running(world.url):
         until(lambda: ask(world.url, "SELECT 1 FROM forecast_seen"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,6 @@ import pytest
 
 from devices.completeness import HOUR
 from storage import archive_file, retention, retention_told
-from storage.connect import connect_async
 from storage.flavour import WEEK, start_of
 from storage.ledger_count import count_missing
 from tests.storage.rolled import drain
@@ -65,12 +64,6 @@ def file_name(ts: datetime, more: str = "") -> str:
 
 def digest(folder: Path, name: str) -> bytes:
     return archive_file.digest(folder / TABLE / name)
-
-
-@pytest.fixture
-async def other(database_url: str) -> AsyncIterator[Conn]:
-    async with await connect_async(database_url, "other") as conn:
-        yield conn
 
 
 async def test_what_had_its_time_goes(world: World, worker: Make) -> None:

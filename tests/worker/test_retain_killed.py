@@ -14,26 +14,16 @@ from typing import Any, Self
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from storage.connect import connect_async
 from storage.flavour import Flavour, parts
 from tests.servers import Postgres
 from tests.storage.world import LAMP, NOW, World, minutes
+from tests.worker.killed import Moment, kill_worker
 from tests.worker.test_process import ask, running, until
 from tests.worker.test_retain import FIRST, TABLE, Conn, digest, files, fill, left
 
 MANY = f"""
 INSERT INTO {TABLE} (device_id, ts, received_at, qc, qc_reason, power_w, energy_wh)
 SELECT 'lamp', %(at)s + n * interval '1 s', %(at)s, 1, 0, n / 7.0, n * 3.1 FROM generate_series(1, 150000) AS n
-"""
-WAIT = """
-CREATE FUNCTION wait_here() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0
-    AS $$ BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NULL; END $$;
-CREATE CONSTRAINT TRIGGER wait AFTER INSERT OR UPDATE ON {} DEFERRABLE INITIALLY {}
-    FOR EACH ROW EXECUTE FUNCTION wait_here()
-"""
-WAITING = """
-SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
-WHERE NOT granted AND application_name = 'siaga retention' AND datname = current_database()
 """
 ALONE = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'siaga retention' AND datname = current_database()"
 
@@ -49,12 +39,6 @@ async def end(world: World, folder: Path) -> dict[str, Any]:
         ),
         "files": {each: digest(folder, each) for each in files(folder)},
     }
-
-
-@pytest.fixture
-async def other(database_url: str) -> AsyncIterator[Conn]:
-    async with await connect_async(database_url, "other") as conn:
-        yield conn
 
 
 @pytest.fixture
@@ -79,32 +63,20 @@ async def undisturbed(postgres: Postgres, template: str, tmp_path: Path) -> Asyn
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("table", "when", "server"),
+    "at",
     [
-        pytest.param("closed", "IMMEDIATE", "notices", id="before the drop"),
-        pytest.param("closed", "DEFERRED", "notices", id="before the commit"),
-        pytest.param("closed", "DEFERRED", "goes on", id="at the commit"),
-        pytest.param("archived", "IMMEDIATE", "notices", id="before a file is recorded"),
-        pytest.param("archived", "IMMEDIATE", "goes on", id="after a file is recorded"),
+        pytest.param(Moment("closed", "IMMEDIATE", "notices"), id="before the drop"),
+        pytest.param(Moment("closed", "DEFERRED", "notices"), id="before the commit"),
+        pytest.param(Moment("closed", "DEFERRED", "goes on"), id="at the commit"),
+        pytest.param(Moment("archived", "IMMEDIATE", "notices"), id="before a file is recorded"),
+        pytest.param(Moment("archived", "IMMEDIATE", "goes on"), id="after a file is recorded"),
     ],
 )
-async def test_killed_and_run_again(
-    world: World, other: Conn, undisturbed: Any, tmp_path: Path, table: str, when: str, server: str
-) -> None:
+async def test_killed_and_run_again(world: World, other: Conn, undisturbed: Any, tmp_path: Path, at: Moment) -> None:
     wanted = await undisturbed(fill)
     await fill(world)
     folder = tmp_path / "killed"
-    await other.execute(WAIT.format(table, when).encode())
-    await other.execute("SELECT pg_advisory_lock(4711)")
-    with running(world.url, SIAGA_ARCHIVE_DIR=str(folder)) as process:
-        until(lambda: ask(world.url, WAITING))
-        ((pid,),) = ask(world.url, WAITING)
-        process.kill()
-        process.wait()
-    if server == "notices":
-        await other.execute("SELECT pg_terminate_backend(%s, 60000)", (pid,))
-    await other.execute("SELECT pg_advisory_unlock(4711)")
-    await other.execute(f"DROP TRIGGER wait ON {table}".encode())
+    await kill_worker(world.url, other, at, SIAGA_ARCHIVE_DIR=str(folder))
     await run_to_the_end(world, folder)
     assert await end(world, folder) == wanted
 
