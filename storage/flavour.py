@@ -20,7 +20,7 @@ _ORIGIN = datetime(2000, 1, 3, tzinfo=UTC)
 # The indexes of the newest chunk should stay in memory: about 40 bytes a row, 1 GB at most.
 CHUNK_ROWS = 25_000_000
 CHUNK_STEPS = (WEEK, timedelta(days=1), timedelta(hours=6))
-# Old data still come in for some days, and to change what is compressed costs ten times as much.
+# Late data still come in for some days, and what is compressed must be taken apart to change it.
 COLUMNSTORE_AFTER = WEEK
 COLUMNSTORE_SINCE = (2, 18)
 
