@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alerts.conditions import CONDITIONS, UNKNOWN
-from alerts.rule import Key, Rule
+from alerts.rule import BY_WORKER, Key, Rule
 from alerts.rules_scope import Watched
 from alerts.state import State, step
 from devices.batch import Readings
@@ -111,6 +111,8 @@ def evaluate(engine: Engine, fleet: Fleet, batch: Iterable[Readings]) -> Evaluat
         order = _order(engine, readings)
         for name, watch in watched.of(readings.kind.name).items():
             for rule, mine in watch.split(readings.device[order]):
+                if rule.condition in BY_WORKER:
+                    continue
                 _run(engine, rule, fleet, *_rows(readings, order, mine), busy.get(name, NOBODY), evaluated)
         evaluated.times.append(_times(readings, order))
     return evaluated

@@ -17,8 +17,10 @@ from devices.kinds import KINDS
 
 Condition = Literal[
     "above", "below", "lamp_out", "unpowered", "congestion", "stale",
-    "day_burner", "low_power", "high_power", "low_power_factor",
+    "day_burner", "low_power", "high_power", "low_power_factor", "together", "rising", "time_to",
 ]  # fmt: skip
+# Judged by the worker from what is stored: several devices at once, and forecasts. All others as readings come.
+BY_WORKER: frozenset[Condition] = frozenset(("together", "rising", "time_to"))
 
 # Metrics that a condition reads beside the rule's own; conditions that compare with a bound; those that know one rung.
 _NEEDED = {
@@ -29,14 +31,19 @@ _NEEDED = {
     "low_power": ("power_w", "voltage_v", "dimming_pct"),
     "high_power": ("power_w", "dimming_pct"),
     "low_power_factor": ("power_factor", "power_w", "dimming_pct"),
+    "rising": ("level_m",),
+    "time_to": ("level_m",),
 }
-_RISING = ("above", "day_burner", "high_power")
-_BOUNDED = (*_RISING, "below", "unpowered", "congestion", "low_power", "low_power_factor")
-_ONE_LEVEL = ("lamp_out", "unpowered", "stale")
+_RISING = ("above", "day_burner", "high_power", "rising")
+_BOUNDED = (*_RISING, "below", "unpowered", "congestion", "low_power", "low_power_factor", "time_to")
+_ONE_LEVEL = ("lamp_out", "unpowered", "stale", "together")
 # What a rule for all kinds may be narrowed to; a rule of one kind also to what its devices are taken together by.
 DEVICE, DISTRICT = "device", "district"
+# Through what a device of any kind reports.
+GATEWAY = "gateway"
 
 ScopeValue = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,64}$")]
+RuleId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 
 
 class RuleError(Exception):
@@ -76,11 +83,21 @@ class Variant(NamedTuple):
         return f"{self.id} ({self.kind}{f', {self.scope}' if self.scope else ''})"
 
 
+class Sop(BaseModel):
+    """What is to be done at a level, in the words of the regency's own procedure; Indonesian is the master."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(min_length=1, max_length=2_000)
+    en: str = Field(min_length=1, max_length=2_000)
+
+
 class Level(BaseModel):
     """One rung. severity 0 low … 3 critical; siaga is the official digit shown for it, if any.
 
     bound is in the metric's unit, or bound_from names the device attribute that holds it (no attribute: no rung).
     It is reached after `samples` good readings in a row that span at least delay_on_s.
+    role is who is in charge at this level, sop what is to be done, report_s how often the device should report, in s.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -91,6 +108,9 @@ class Level(BaseModel):
     bound_from: str | None = None
     samples: int = Field(default=1, ge=1, le=1000)
     delay_on_s: float = Field(default=0, ge=0, le=86_400)
+    role: str | None = Field(default=None, min_length=1, max_length=100)
+    sop: Sop | None = None
+    report_s: float | None = Field(default=None, ge=10, le=86_400)
 
 
 class Rule(BaseModel):
@@ -99,12 +119,13 @@ class Rule(BaseModel):
     scope narrows it to one device, or to those with one value of an attribute: of the rules of one id the most specific
     counts on a device (alerts/rules_scope.py). enabled: False watches nothing there.
     A rung is left when the value has been beyond its bound by hysteresis for delay_off_s. Missing or untrusted
-    readings neither raise nor clear. What the other fields mean is said in alerts/conditions.py.
+    readings neither raise nor clear. What the other fields mean is said in alerts/conditions.py; of, by, least and
+    within_s (s) are of together (alerts/incident.py), stage and least_m_h of time_to (alerts/rising.py).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    id: RuleId
     kind: str
     scope: Mapping[str, ScopeValue] = Field(default_factory=dict, max_length=1)
     enabled: bool = True
@@ -120,6 +141,12 @@ class Rule(BaseModel):
     least_dimming_pct: float = Field(default=0, ge=0, le=100)
     occupancy_pct: float = Field(default=0, ge=0, le=100)
     after_s: float | None = Field(default=None, gt=0, le=30 * 86_400)
+    of: tuple[RuleId, ...] = Field(default=(), max_length=20)
+    by: tuple[str, ...] = Field(default=(), max_length=5)
+    least: int = Field(default=5, ge=2, le=100_000)
+    within_s: float = Field(default=600, ge=10, le=86_400)
+    stage: int | None = Field(default=None, ge=1, le=3)
+    least_m_h: float = Field(default=0, ge=0, le=100)
 
     @property
     def variant(self) -> Variant:
@@ -133,7 +160,7 @@ class Rule(BaseModel):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        if found := [*_faults_of_fields(self), *_faults_of_levels(self)]:
+        if found := [*_faults_of_fields(self), *_faults_together(self), *_faults_of_levels(self)]:
             raise RuleFaults(found)
         return self
 
@@ -221,6 +248,23 @@ def _faults_of_fields(rule: Rule) -> Iterator[Fault]:
     if missing:
         needs = f"condition {rule.condition!r} needs a kind with {', '.join(missing)}"
         yield Fault("condition", f"{needs}, {rule.kind!r} has none")
+
+
+def _faults_together(rule: Rule) -> Iterator[Fault]:
+    if rule.condition == "time_to" and rule.stage is None:
+        yield Fault("stage", "condition 'time_to' needs the siaga digit that is expected, 1 to 3")
+    if rule.condition != "together":
+        return
+    for field in ("of", "by", "share"):
+        if not getattr(rule, field):
+            yield Fault(field, "condition 'together' needs it")
+    if rule.scope:
+        yield Fault("scope", "condition 'together' is about groups of devices and takes none")
+    kind = KINDS.get(rule.kind)
+    known = (*(kind.group_by if kind else ()), GATEWAY)
+    for by in rule.by:
+        if by not in known:
+            yield Fault("by", f"{by!r}: devices of kind {rule.kind!r} are taken together by {', '.join(known)}")
 
 
 def _faults_of_levels(rule: Rule) -> Iterator[Fault]:

@@ -117,9 +117,14 @@ TEXTS = ("boot", "fw")
 
 
 class Attributes(BaseModel):
-    """What a device of a kind declares about itself; kinds derive their own from it."""
+    """What a device of a kind declares about itself; kinds derive their own from it.
+
+    gateway is the id of what it reports through: a radio gateway or concentrator that many share.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    gateway: str | None = Field(default=None, max_length=64)
 
     @field_validator("*", mode="before")
     @classmethod

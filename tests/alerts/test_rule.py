@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from alerts.conditions import CONDITIONS
-from alerts.rule import Fault, Rule, RuleError, Variant, check, parse, rules_of, shipped
+from alerts.rule import BY_WORKER, Fault, Rule, RuleError, Variant, check, parse, rules_of, shipped
 from devices.kinds import KINDS
 
 GOOD = """
@@ -49,7 +49,7 @@ class TestShipped:
         assert (ladder.hysteresis, ladder.delay_off_s) == (0.10, 1800)
 
     def test_every_condition_exists(self) -> None:
-        assert {rule.condition for rule in shipped()} <= CONDITIONS.keys()
+        assert {rule.condition for rule in shipped()} <= CONDITIONS.keys() | BY_WORKER
 
 
 class TestGood:
@@ -242,3 +242,34 @@ def test_rules_that_a_city_has_to_want_are_shipped_disabled(rule: str) -> None:
 @pytest.mark.parametrize("condition", ["above", "below", "lamp_out", "unpowered", "congestion", "stale"])
 def test_the_documented_conditions_are_there(condition: Any) -> None:
     assert condition in CONDITIONS
+
+
+TOGETHER = {
+    "id": "outage", "kind": "streetlight", "condition": "together", "of": ["unpowered"], "by": ["panel"], "share": 0.6,
+    "level": [{"severity": 2}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"of": []}, "of"),
+        ({"by": []}, "by"),
+        ({"share": 0}, "share"),
+        ({"by": ["river"]}, "by"),
+        ({"kind": "*", "by": ["panel"]}, "by"),
+        ({"scope": {"panel": "P-01"}}, "scope"),
+        ({"level": [{"severity": 1}, {"severity": 2}]}, "level"),
+        ({"condition": "time_to", "kind": "water_level", "level": [{"severity": 1, "bound": 7200}]}, "stage"),
+        ({"condition": "rising", "level": [{"severity": 1, "bound": 0.5}]}, "condition"),
+    ],
+)
+def test_what_the_worker_judges_is_checked_as_well(changes: dict[str, Any], field: str) -> None:
+    assert isinstance(check(TOGETHER), Rule)
+    found = check(TOGETHER | changes)
+    assert isinstance(found, list)
+    assert field in [fault.field for fault in found]
+
+
+def test_devices_of_any_kind_are_taken_together_by_their_gateway() -> None:
+    assert isinstance(check(TOGETHER | {"kind": "*", "of": ["stale"], "by": ["gateway"]}), Rule)
