@@ -39,16 +39,25 @@ class Gap(NamedTuple):
     until: float
 
 
+class Told(NamedTuple):
+    """What was to be said at a reading, at (epoch s) its time."""
+
+    at: float
+    said: Forecast | Refused
+
+
 @dataclass(frozen=True, slots=True)
 class Walk:
     """forecasts: to be kept, in order. events: in order of their ends. holds: the newest reading says something still.
-    refused: why it does not, of bad data. good_at: time of the last usable reading."""
+    refused: why it does not, of bad data. good_at: time of the last usable reading. told: what each reading said since
+    somebody wanted to know it (alerts/rising.py)."""
 
     forecasts: tuple[Forecast, ...]
     events: tuple[Crossing | Gap, ...]
     holds: bool
     refused: Reason | None
     good_at: float | None
+    told: tuple[Told, ...] = ()
 
 
 def walk(
@@ -60,16 +69,21 @@ def walk(
     source: Source | None = None,
     last_s: float = -np.inf,
     good_at: float | None = None,
+    tell_since: float = np.inf,
 ) -> Walk:
     """Along all readings after `since` (epoch s); history goes BACK_S further back.
 
-    last_s: time of the last forecast kept before. good_at: of the last usable reading before `history`.
+    last_s: time of the last forecast kept before. good_at: of the last usable reading before `history`. tell_since:
+    from when on `told` is wanted.
     """
     made: list[Forecast] = []
+    all_told: list[Told] = []
     holds = False
     refused: Reason | None = None
     for now in history.t[history.t > since]:
         told = forecast(history, bounds, float(now), horizon_s, spreads, source)
+        if now >= tell_since:
+            all_told.append(Told(float(now), told))
         refused = told.reason if isinstance(told, Refused) else None
         holds = isinstance(told, Forecast) and bool(told.levels)
         if not isinstance(told, Forecast) or not told.levels:
@@ -80,7 +94,7 @@ def walk(
     usable = history.usable
     events = sorted(_events(usable, since, bounds, good_at), key=lambda e: e.at if isinstance(e, Crossing) else e.until)
     last = float(usable.t[-1]) if len(usable.t) else good_at
-    return Walk(tuple(made), tuple(events), holds, refused, last)
+    return Walk(tuple(made), tuple(events), holds, refused, last, tuple(all_told))
 
 
 def _events(usable: History, since: float, bounds: Sequence[Bound], good_at: float | None) -> Iterator[Crossing | Gap]:

@@ -120,7 +120,7 @@ class Rule(BaseModel):
     counts on a device (alerts/rules_scope.py). enabled: False watches nothing there.
     A rung is left when the value has been beyond its bound by hysteresis for delay_off_s. Missing or untrusted
     readings neither raise nor clear. What the other fields mean is said in alerts/conditions.py; of, by, least and
-    within_s (s) are of together (alerts/incident.py), stage and least_m_h of time_to (alerts/rising.py).
+    within_s (s) are of together (alerts/incident.py), to_siaga of time_to (alerts/rising.py).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -145,8 +145,7 @@ class Rule(BaseModel):
     by: tuple[str, ...] = Field(default=(), max_length=5)
     least: int = Field(default=5, ge=2, le=100_000)
     within_s: float = Field(default=600, ge=10, le=86_400)
-    stage: int | None = Field(default=None, ge=1, le=3)
-    least_m_h: float = Field(default=0, ge=0, le=100)
+    to_siaga: int | None = Field(default=None, ge=1, le=3)
 
     @property
     def variant(self) -> Variant:
@@ -251,8 +250,8 @@ def _faults_of_fields(rule: Rule) -> Iterator[Fault]:
 
 
 def _faults_together(rule: Rule) -> Iterator[Fault]:
-    if rule.condition == "time_to" and rule.stage is None:
-        yield Fault("stage", "condition 'time_to' needs the siaga digit that is expected, 1 to 3")
+    if rule.condition == "time_to" and rule.to_siaga is None:
+        yield Fault("to_siaga", "condition 'time_to' needs the digit that is expected, 1 to 3")
     if rule.condition != "together":
         return
     for field in ("of", "by", "share"):
@@ -281,7 +280,9 @@ def _faults_of_bounds(rule: Rule, kind: Kind | None) -> Iterator[Fault]:
     for number, rung in enumerate(rule.level):
         if (rung.bound is None) == (rung.bound_from is None):
             yield Fault(f"level.{number}", "needs either bound or bound_from")
-        if rung.bound_from is not None and rung.bound_from not in known:
+        if rung.bound_from is not None and rule.condition in BY_WORKER:
+            yield Fault(f"level.{number}.bound_from", f"condition {rule.condition!r} takes a bound")
+        elif rung.bound_from is not None and rung.bound_from not in known:
             where = f"level.{number}.bound_from"
             yield Fault(where, f"{rung.bound_from!r} is no attribute of kind {rule.kind!r}")
     # The highest rung reached counts, so a worse rung must lie beyond a better one.

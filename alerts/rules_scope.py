@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from alerts.rule import DEVICE, DISTRICT, Key, Rule
+from alerts.rule import DEVICE, DISTRICT, Key, Level, Rule
 from devices.device import Device
 from devices.fleet import Fleet
 from devices.kind import Bools
@@ -109,6 +109,17 @@ class Watched:
                 if isinstance(value, str):
                     found.setdefault(value, []).append(number)
         return found
+
+
+def rule_on(rules: Sequence[Rule], device: Device, rule_id: str) -> Rule | None:
+    """The rule of an id that watches a device."""
+    return Watched(tuple(rules), Fleet([device])).on(Key(rule_id, device.id))
+
+
+def level_on(rules: Sequence[Rule], device: Device, rule_id: str, severity: int) -> Level | None:
+    """The level of that rule at which an alert of this severity stands: who is in charge, what is to be done."""
+    rule = rule_on(rules, device, rule_id)
+    return next((level for level in rule.level if level.severity == severity), None) if rule else None
 
 
 def _rank(rule: Rule, kind: str) -> tuple[int, int, bool]:

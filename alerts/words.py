@@ -20,6 +20,8 @@ EVENTS = {
     "low_power_factor": Label("{name}: faktor daya rendah", "{name}: low power factor"),
     "stream_silent": Label("Tidak ada data yang masuk", "No data is coming in"),
     "broker_full": Label("Broker MQTT hampir penuh", "The MQTT broker is nearly full"),
+    "siaga_2_soon": Label("{name}: diperkirakan mencapai Siaga 2", "{name}: Siaga 2 is expected"),
+    "fast_rise": Label("{name} naik cepat", "{name} is rising fast"),
     "stale": Label("{name} berhenti melapor", "{name} stopped reporting"),
 }
 OTHER = Label("{name}: {rule}", "{name}: {rule}")

@@ -286,8 +286,17 @@ class Transition(Shape):
     parent_id: Annotated[int | None, Field(description="of suppressed by another alert")]
 
 
+class Procedure(Shape):
+    """What the rule says of the level at which an alert stands."""
+
+    role: Annotated[str | None, Field(description="who is in charge")]
+    sop: Annotated[Text | None, Field(description="what is to be done")]
+    report_s: Annotated[Number, Field(description="how often the device should report, s")]
+
+
 class AlertWithHistory(Alert):
     history: list[Transition]
+    procedure: Annotated[Procedure | None, Field(description="null: the alert is over, or its rule is gone")]
 
 
 class Counts(Shape):

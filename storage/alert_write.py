@@ -47,7 +47,14 @@ INSERT INTO alert_state (rule, device_id, state) VALUES (%s, %s, %s)
 ON CONFLICT (rule, device_id) DO UPDATE SET state = excluded.state
 """
 FORGET_STATE = "DELETE FROM alert_state WHERE rule = %s AND device_id = %s"
-STATES = "SELECT s.rule, s.device_id, d.kind, s.state FROM alert_state s JOIN device d ON d.id = s.device_id"
+STATES = """
+SELECT s.rule, s.device_id, d.kind, s.state FROM alert_state s JOIN device d ON d.id = s.device_id
+WHERE %(devices)s::text[] IS NULL OR s.device_id = ANY (%(devices)s)
+"""
+STATES_BESIDE = """
+SELECT s.rule, s.device_id, d.kind, s.state, d.district, d.attributes
+FROM alert_state s JOIN device d ON d.id = s.device_id WHERE s.rule <> ALL (%s)
+"""
 
 
 async def write_states(conn: psycopg.AsyncConnection[Any], states: Mapping[Key, State | None]) -> None:
@@ -61,8 +68,18 @@ async def write_states(conn: psycopg.AsyncConnection[Any], states: Mapping[Key, 
             await cursor.executemany(FORGET_STATE, gone)
 
 
-async def read_states(conn: psycopg.AsyncConnection[Any]) -> list[tuple[str, str, str, dict[str, Any]]]:
-    return await (await conn.execute(STATES)).fetchall()
+async def read_states(
+    conn: psycopg.AsyncConnection[Any], devices: Sequence[str] | None = None
+) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """Rows (rule, device_id, kind, state); of these devices, or all."""
+    return await (await conn.execute(STATES, {"devices": devices})).fetchall()
+
+
+async def read_states_beside(
+    conn: psycopg.AsyncConnection[Any], rules: Sequence[str]
+) -> list[tuple[str, str, str, dict[str, Any], str | None, dict[str, Any]]]:
+    """Rows (rule, device_id, kind, state, district, attributes) of all rules but these."""
+    return await (await conn.execute(STATES_BESIDE, (list(rules),))).fetchall()
 
 
 async def write_transitions(

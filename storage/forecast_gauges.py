@@ -13,13 +13,14 @@ from psycopg import sql
 from alerts.forecast_lag import Lag
 from alerts.forecast_rise import History
 from alerts.ladder import BOUNDS, LEVEL
+from devices.device import Device
 from devices.kind import Kind
 from devices.quality import Quality
 from storage.kind_tables import reading_table, rollup_table
 
 # Live gauges first, so that none waits while others catch up. One that is new begins with what there is of a month.
 DUE = """
-SELECT d.id, d.attributes, extract(epoch FROM l.ts)::float8, extract(epoch FROM coalesce(s.seen_until,
+SELECT d.id, d.district, d.attributes, extract(epoch FROM l.ts)::float8, extract(epoch FROM coalesce(s.seen_until,
     (SELECT min(r.ts) FROM {table} r WHERE r.device_id = d.id AND r.ts > l.ts - interval '31 days')
         - interval '1 microsecond', l.ts - interval '1 microsecond'))::float8,
     extract(epoch FROM s.good_at)::float8,
@@ -61,6 +62,7 @@ class Gauge(NamedTuple):
     of those; made: its forecast that holds; lag: from the gauge upstream, as learned."""
 
     id: str
+    district: str | None
     attributes: Mapping[str, Any]
     newest: float
     seen_until: float
@@ -82,10 +84,15 @@ async def due(conn: psycopg.AsyncConnection[Any], kind: Kind, at_most: int) -> l
     query = sql.SQL(DUE).format(table=sql.Identifier(reading_table(kind)))
     found = []
     async for row in await conn.execute(query, (kind.name, BOUND_NAMES, at_most)):
-        device, attributes, newest, seen_until, good_at, made, *lag = row
+        device, district, attributes, newest, seen_until, good_at, made, *lag = row
         known = None if lag[0] is None else Lag(*lag)
-        found.append(Gauge(device, attributes, newest, seen_until, good_at, made, known))
+        found.append(Gauge(device, district, attributes, newest, seen_until, good_at, made, known))
     return found
+
+
+def device(kind: Kind, gauge: Gauge) -> Device:
+    """A gauge as far as rules look at it."""
+    return Device(gauge.id, kind.name, district=gauge.district, attributes=gauge.attributes)
 
 
 async def histories(conn: psycopg.AsyncConnection[Any], kind: Kind, spans: Sequence[Span]) -> list[History]:

@@ -56,6 +56,7 @@ ON CONFLICT (device_id) DO UPDATE SET seen_until = excluded.seen_until, good_at 
     refused = excluded.refused, refused_at = CASE WHEN s.refused = excluded.refused THEN s.refused_at
                                                   ELSE excluded.refused_at END
 WHERE s.seen_until < excluded.seen_until
+RETURNING device_id
 """
 # The middle 80 % of the newest errors of a gauge, of all gauges ('') where it has too few.
 SPREADS = f"""
@@ -101,10 +102,13 @@ class Looked(NamedTuple):
 
 async def write(
     conn: psycopg.AsyncConnection[Any], looked: Sequence[Looked], horizon_s: float, made_at: datetime
-) -> None:
-    """All of it in one transaction: killed anywhere, the next run finds what this one found."""
+) -> set[str]:
+    """All of it in one transaction: killed anywhere, the next run finds what this one found.
+
+    The gauges that nobody has looked so far at before: of those of two workers, each is the first one's.
+    """
     if not looked:
-        return
+        return set()
     ids, seen_until, good_at, refused = map(list, zip(*map(_seen, looked), strict=True))
     rows = [row for each in looked for row in _rows(each, horizon_s, made_at)]
     held = [(each.device_id, since) for each in looked if (since := _holds_since(each)) is not None]
@@ -119,6 +123,7 @@ async def write(
         await cursor.execute(PASSED, (ids, good_at))
         await cursor.execute(FORSAKEN, {"before": made_at - FORSAKEN_AFTER})
         await cursor.execute(SEEN, (ids, seen_until, good_at, refused))
+        return {device for (device,) in await cursor.fetchall()}
 
 
 async def spreads(conn: psycopg.AsyncConnection[Any], ids: Sequence[str]) -> dict[str, dict[Basis, Spread]]:

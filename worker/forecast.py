@@ -27,6 +27,7 @@ from storage import forecast_gauges, forecasts
 from storage.forecast_gauges import Gauge, Span
 from storage.forecasts import Looked
 from worker.context import Context
+from worker.forecast_alerts import close_unfit, judge
 
 log = get_logger(__name__)
 
@@ -42,11 +43,17 @@ PAIRS_MAX = 20
 
 async def forecast(here: Context) -> float | None:
     """One round over all gauges that have something new; how long to rest where more is left."""
+    return await forecast_at(here, datetime.now(UTC))
+
+
+async def forecast_at(here: Context, now: datetime) -> float | None:
+    """The round of a moment."""
     began = time.monotonic()
     async with here.pool.connection() as conn:
+        await close_unfit(here, conn, now)
         for kind in _kinds():
             while gauges := await forecast_gauges.due(conn, kind, GAUGES_MAX):
-                await _walk(conn, kind, gauges, here.settings.forecast_horizon_h * 3600)
+                await _walk(here, conn, kind, gauges, now)
                 if time.monotonic() - began > SLICE_S or here.stop.is_set():
                     return time.monotonic() - began
     return None
@@ -83,7 +90,10 @@ def _kinds() -> list[Kind]:
     return [kind for kind in KINDS.values() if has_ladder(kind)]
 
 
-async def _walk(conn: psycopg.AsyncConnection[Any], kind: Kind, gauges: Sequence[Gauge], horizon_s: float) -> None:
+async def _walk(
+    here: Context, conn: psycopg.AsyncConnection[Any], kind: Kind, gauges: Sequence[Gauge], now: datetime
+) -> None:
+    horizon_s, tell_since = here.settings.forecast_horizon_h * 3600, now.timestamp() - here.settings.live_window_s
     spans = [_span(gauge) for gauge in gauges]
     upstream = [_upstream(gauge, span) for gauge, span in zip(gauges, spans, strict=True)]
     wanted = [span._replace(since=span.since - BACK_S) for span in spans]
@@ -91,8 +101,12 @@ async def _walk(conn: psycopg.AsyncConnection[Any], kind: Kind, gauges: Sequence
     sources = _sources(gauges, upstream, read[len(gauges) :])
     errors = await forecasts.spreads(conn, [gauge.id for gauge in gauges])
     # In a thread: a day of many gauges takes a second.
-    looked = await asyncio.to_thread(_look, gauges, spans, read, sources, errors, horizon_s)
-    await forecasts.write(conn, looked, horizon_s, datetime.now(UTC))
+    looked = await asyncio.to_thread(_look, gauges, spans, read, sources, errors, horizon_s, tell_since)
+    async with conn.transaction():
+        ours = await forecasts.write(conn, looked, horizon_s, now)
+        told = {each.device_id: each.walk.told for each in looked if each.device_id in ours and each.walk.told}
+        devices = [forecast_gauges.device(kind, gauge) for gauge in gauges if gauge.id in told]
+        await judge(here, conn, devices, told, now)
 
 
 def _span(gauge: Gauge) -> Span:
@@ -124,13 +138,14 @@ def _look(
     sources: Mapping[str, Source],
     errors: Mapping[str, Mapping[Basis, Spread]],
     horizon_s: float,
+    tell_since: float,
 ) -> list[Looked]:
     looked = []
     for gauge, span, history in zip(gauges, spans, read, strict=False):
         made = -inf if gauge.made is None else gauge.made
         found = walk(
             history, span.since, bounds_of(gauge.attributes), horizon_s, errors[gauge.id], sources.get(gauge.id),
-            made, gauge.good_at,
+            made, gauge.good_at, tell_since,
         )  # fmt: skip
         looked.append(Looked(gauge.id, span.until, found))
     return looked

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
+import psycopg
 from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from alerts.rules_scope import level_on
 from api import context, shapes
 from api.alert_item import AlertId, alert_item, counts_item, find_alert, tag
 from api.auth import Endpoints
@@ -26,7 +28,8 @@ from api.params import (
     write_cursor,
 )  # fmt: skip
 from api.reply import encode, items_reply, reply
-from storage import read_alerts
+from storage import read_alerts, rules
+from storage.fleet import get_device
 from storage.read_alerts import After, Historical, Row, State
 from storage.read_alerts import Query as AlertQuery
 
@@ -83,7 +86,16 @@ async def show_alert(request: Request, alert_id: AlertId) -> Response:
     async with context.of(request).reads.connection() as conn:
         alert = await find_alert(conn, alert_id)
         alert["history"] = await read_alerts.history(conn, alert_id)
+        alert["procedure"] = await _procedure(conn, alert)
     return reply(encode(alert), headers=tag(alert))
+
+
+async def _procedure(conn: psycopg.AsyncConnection[Any], alert: dict[str, Any]) -> dict[str, Any] | None:
+    device = await get_device(conn, alert["device_id"]) if alert["state"] == "active" else None
+    if device is None:
+        return None
+    level = level_on((await rules.read(conn)).rules, device, alert["rule"], alert["severity"])
+    return level.model_dump(mode="json", include={"role", "sop", "report_s"}) if level else None
 
 
 def _cursor(row: Row) -> str:

@@ -37,7 +37,8 @@ class WaterLevel(Reading):
 class WaterLevelAttributes(Attributes):
     """Siaga thresholds are inclusive lower bounds in m above datum; official only with an authority's letter.
     upstream is the id of the next gauge up the river: how long water takes from there is learned (docs/forecasts.md).
-    resolution_m is the step of what is told; coarser than 1 mm, a level that stands still says nothing."""
+    resolution_m is the step of what is told; coarser than 1 mm, a level that stands still says nothing.
+    tidal: the tide moves it, so a rise in the last hour says nothing of the next (alerts/rising.py)."""
 
     river: str | None = Field(default=None, max_length=64)
     upstream: str | None = Field(default=None, pattern=DEVICE_ID.pattern)
@@ -46,6 +47,7 @@ class WaterLevelAttributes(Attributes):
     siaga_2_m: float | None = Field(default=None, ge=-50, le=100)
     siaga_1_m: float | None = Field(default=None, ge=-50, le=100)
     resolution_m: float | None = Field(default=None, gt=0, le=10)
+    tidal: bool = False
     datum: str | None = Field(default=None, max_length=64)
     authority: str | None = Field(default=None, max_length=128)
     valid_from: date | None = None

@@ -34,7 +34,7 @@ class TestShipped:
     def test_watches_all_kinds(self) -> None:
         watched = {kind: {rule.id for rule in rules_of(shipped(), kind)} for kind in KINDS}
         assert watched == {
-            "water_level": {"siaga", "stale"},
+            "water_level": {"siaga", "siaga_2_soon", "fast_rise", "stale"},
             "streetlight": {"voltage_low", "voltage_high", "lamp_out", "unpowered", "stale"},
             "traffic": {"congestion", "stale"},
         }
@@ -260,7 +260,7 @@ TOGETHER = {
         ({"kind": "*", "by": ["panel"]}, "by"),
         ({"scope": {"panel": "P-01"}}, "scope"),
         ({"level": [{"severity": 1}, {"severity": 2}]}, "level"),
-        ({"condition": "time_to", "kind": "water_level", "level": [{"severity": 1, "bound": 7200}]}, "stage"),
+        ({"condition": "time_to", "kind": "water_level", "level": [{"severity": 1, "bound": 7200}]}, "to_siaga"),
         ({"condition": "rising", "level": [{"severity": 1, "bound": 0.5}]}, "condition"),
     ],
 )

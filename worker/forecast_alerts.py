@@ -1,0 +1,73 @@
+"""Alerts of what forecasts say: judged with them, and written in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from alerts.engine import Evaluated
+from alerts.forecast_walk import Told
+from alerts.rising import OF_FORECASTS, follow
+from alerts.rule import BY_WORKER
+from alerts.rules_change import closings, restored
+from alerts.rules_scope import Watched
+from devices.device import Device
+from devices.fleet import Fleet
+from runtime.log import get_logger
+from storage import alert_write, rules
+from storage.announce import announce
+from worker.context import Context
+
+log = get_logger(__name__)
+
+Conn = psycopg.AsyncConnection[Any]
+
+
+async def judge(
+    here: Context, conn: Conn, gauges: Sequence[Device], told: Mapping[str, Sequence[Told]], now: datetime
+) -> None:
+    """Take the steps that the newest readings of these gauges make the rules take; within a transaction."""
+    if not gauges:
+        return
+    watched = Watched((await rules.read(conn)).rules, Fleet(gauges))
+    states = restored(watched, await alert_write.read_states(conn, [gauge.id for gauge in gauges])).states
+    found = Evaluated([], {}, [])
+    for number, gauge in enumerate(gauges):
+        watches = (watch.on(number) for watch in watched.of(gauge.kind).values())
+        ours = [rule for rule in watches if rule is not None and rule.condition in OF_FORECASTS]
+        each = follow(ours, gauge.id, gauge.attributes, states, told[gauge.id])
+        found.transitions.extend(each.transitions)
+        found.states.update(each.states)
+    await _write(here, conn, found, now)
+
+
+async def close_unfit(here: Context, conn: Conn, now: datetime) -> None:
+    """Clear what rules of ours had raised that are gone, disabled, narrowed or changed in their levels.
+
+    Ingest does it for those that it judges; whoever claims the state clears the alert.
+    """
+    known = await rules.read(conn)
+    of_ingest = sorted({rule.id for rule in known.rules if rule.condition not in BY_WORKER})
+    stored = await alert_write.read_states_beside(conn, of_ingest)
+    if not stored:
+        return
+    devices = [Device(device_id, kind, district=d, attributes=a) for _, device_id, kind, _, d, a in stored]
+    watched = Watched(known.rules, Fleet({device.id: device for device in devices}.values()))
+    unfit = restored(watched, [row[:4] for row in stored]).unfit
+    if not unfit:
+        return
+    async with conn.transaction():
+        why = f"rule changed (version {known.version})"
+        await _write(here, conn, Evaluated(closings(await rules.claim_states(conn, unfit), now, why), {}, []), now)
+
+
+async def _write(here: Context, conn: Conn, found: Evaluated, now: datetime) -> None:
+    await alert_write.write_states(conn, found.states)
+    moved = await alert_write.write_transitions(conn, found.transitions, now)
+    await announce(here.outbox, conn, moved, here.settings.notify_min_severity)
+    for each in moved:
+        log.info("forecast.alert", rule=each.transition.key.rule, device=each.transition.key.device_id,
+                 what=each.transition.what)  # fmt: skip
