@@ -6,7 +6,7 @@ in Python. Nothing changes until `apply`: a failed commit is simply evaluated ag
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from alerts.conditions import CONDITIONS, UNKNOWN
+from alerts.conditions import CONDITIONS, OF_ANY_READING, UNKNOWN, Seen
 from alerts.rule import BY_WORKER, Key, Rule
 from alerts.rules_scope import Watched
 from alerts.state import State, step
@@ -64,6 +64,8 @@ class Evaluated(NamedTuple):
     transitions: list[Transition]
     states: dict[Key, State | None]  # None: at rest, forget it
     times: list[Times]
+    # Of each Readings, those that may make another past than was told: alerts/hindsight.py.
+    passed: Sequence[Bools] = ()
 
 
 @dataclass
@@ -107,15 +109,18 @@ def evaluate(engine: Engine, fleet: Fleet, batch: Iterable[Readings]) -> Evaluat
     evaluated = Evaluated([], {}, [])
     busy = _busy(engine, fleet)
     watched = engine.watched(fleet)
+    passed = []
     for readings in batch:
         order = _order(engine, readings)
+        passed.append(_passed(engine, fleet, readings, order))
+        seen = Seen(readings, fleet)
         for name, watch in watched.of(readings.kind.name).items():
             for rule, mine in watch.split(readings.device[order]):
                 if rule.condition in BY_WORKER:
                     continue
-                _run(engine, rule, fleet, *_rows(readings, order, mine), busy.get(name, NOBODY), evaluated)
+                _run(engine, rule, fleet, *_rows(seen, fleet, order, mine), busy.get(name, NOBODY), evaluated)
         evaluated.times.append(_times(readings, order))
-    return evaluated
+    return evaluated._replace(passed=passed)
 
 
 def _busy(engine: Engine, fleet: Fleet) -> dict[str, Rows]:
@@ -125,6 +130,20 @@ def _busy(engine: Engine, fleet: Fleet) -> dict[str, Rows]:
         if (number := fleet.number.get(device_id)) is not None:
             busy.setdefault(rule, []).append(number)
     return {rule: np.array(numbers, dtype=np.intp) for rule, numbers in busy.items()}
+
+
+def _passed(engine: Engine, fleet: Fleet, readings: Readings, order: Rows) -> Bools:
+    """Readings that decide nothing, as newer ones came before; and late ones under an alert that was raised live."""
+    passed = np.ones(len(readings), dtype=np.bool_)
+    passed[order] = False
+    if readings.late.any():
+        by_clock = {rule.id for rule in engine.rules if rule.condition == "stale"}
+        live = np.zeros(len(fleet), dtype=np.bool_)
+        for key, state in engine.states.items():
+            if state.rung and not state.historical and key.rule not in by_clock and key.device_id in fleet.number:
+                live[fleet.number[key.device_id]] = True
+        passed |= readings.late & live[readings.device]
+    return passed
 
 
 def _order(engine: Engine, readings: Readings) -> Rows:
@@ -139,15 +158,15 @@ def _order(engine: Engine, readings: Readings) -> Rows:
     return kept[np.argsort(readings.ts_us[kept], kind="stable")]
 
 
-def _rows(readings: Readings, order: Rows, mine: Bools | None) -> tuple[Readings, Rows]:
+def _rows(seen: Seen, fleet: Fleet, order: Rows, mine: Bools | None) -> tuple[Seen, Rows]:
     """The readings that a rule looks at, and in which order."""
     if mine is None:
-        return readings, order
+        return seen, order
     rows = order[mine]
     # Conditions look at whole columns: of a rule for few devices only theirs, as cutting them out costs 1 µs a row.
-    if 2 * len(rows) > len(readings):
-        return readings, rows
-    return _only(readings, rows), np.arange(len(rows), dtype=np.intp)
+    if 2 * len(rows) > len(seen.readings):
+        return seen, rows
+    return Seen(_only(seen.readings, rows), fleet), np.arange(len(rows), dtype=np.intp)
 
 
 def _only(readings: Readings, rows: Rows) -> Readings:
@@ -165,14 +184,15 @@ def _run(
     engine: Engine,
     rule: Rule,
     fleet: Fleet,
-    readings: Readings,
+    seen: Seen,
     order: Rows,
     busy: Rows,
     evaluated: Evaluated,
 ) -> None:
-    up, hold = CONDITIONS[rule.condition](rule, readings, fleet)
+    readings = seen.readings
+    up, hold = CONDITIONS[rule.condition](rule, seen)
     late = readings.late
-    if rule.condition != "stale":  # a sensor that sends nonsense is not silent
+    if rule.condition not in OF_ANY_READING:
         up = np.where(readings.trusted, up, UNKNOWN)
     # Only devices that are not at rest, or that reach a rung in this batch, can move.
     moving = np.zeros(len(fleet), dtype=np.bool_)

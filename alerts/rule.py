@@ -17,10 +17,15 @@ from devices.kinds import KINDS
 
 Condition = Literal[
     "above", "below", "lamp_out", "unpowered", "congestion", "stale",
-    "day_burner", "low_power", "high_power", "low_power_factor", "together", "rising", "time_to",
+    "day_burner", "low_power", "high_power", "low_power_factor", "cycling", "stopped", "no_flow", "missing",
+    "untrusted", "together", "rising", "time_to", "power_shift", "energy_shift", "energy_balance",
 ]  # fmt: skip
 # Judged by the worker from what is stored: several devices at once, and forecasts. All others as readings come.
-BY_WORKER: frozenset[Condition] = frozenset(("together", "rising", "time_to"))
+BY_WORKER: frozenset[Condition] = frozenset(
+    ("together", "rising", "time_to", "power_shift", "energy_shift", "energy_balance")
+)
+# Judged once after each night.
+BY_NIGHT: frozenset[Condition] = frozenset(("energy_shift", "energy_balance"))
 
 # Metrics that a condition reads beside the rule's own; conditions that compare with a bound; those that know one rung.
 _NEEDED = {
@@ -31,12 +36,21 @@ _NEEDED = {
     "low_power": ("power_w", "voltage_v", "dimming_pct"),
     "high_power": ("power_w", "dimming_pct"),
     "low_power_factor": ("power_factor", "power_w", "dimming_pct"),
+    "cycling": ("switch_count",),
+    "stopped": ("speed_kmh", "occupancy_pct", "count"),
+    "no_flow": ("count", "occupancy_pct"),
     "rising": ("level_m",),
     "time_to": ("level_m",),
+    "power_shift": ("power_w", "contactor_on"),
+    "energy_shift": ("energy_wh",),
+    "energy_balance": ("energy_wh",),
 }
-_RISING = ("above", "day_burner", "high_power", "rising")
-_BOUNDED = (*_RISING, "below", "unpowered", "congestion", "low_power", "low_power_factor", "time_to")
-_ONE_LEVEL = ("lamp_out", "unpowered", "stale", "together")
+_RISING = ("above", "day_burner", "high_power", "rising", "power_shift", "energy_shift")
+_BOUNDED = (
+    *_RISING, "below", "unpowered", "congestion", "stopped", "low_power", "low_power_factor", "time_to",
+    "energy_balance",
+)  # fmt: skip
+_ONE_LEVEL = ("lamp_out", "unpowered", "stale", "cycling", "no_flow", "missing", "untrusted", "together")
 # What a rule for all kinds may be narrowed to; a rule of one kind also to what its devices are taken together by.
 DEVICE, DISTRICT = "device", "district"
 # Through what a device of any kind reports.
@@ -119,7 +133,7 @@ class Rule(BaseModel):
     scope narrows it to one device, or to those with one value of an attribute: of the rules of one id the most specific
     counts on a device (alerts/rules_scope.py). enabled: False watches nothing there.
     A rung is left when the value has been beyond its bound by hysteresis for delay_off_s. Missing or untrusted
-    readings neither raise nor clear. What the other fields mean is said in alerts/conditions.py; of, by, least and
+    readings neither raise nor clear. What the other fields mean is said in alerts/conditions.py; of, alone, by, least and
     within_s (s) are of together (alerts/incident.py), to_siaga of time_to (alerts/rising.py).
     """
 
@@ -140,8 +154,10 @@ class Rule(BaseModel):
     least_w: float = Field(default=0, ge=0)
     least_dimming_pct: float = Field(default=0, ge=0, le=100)
     occupancy_pct: float = Field(default=0, ge=0, le=100)
+    full_pct: float = Field(default=100, ge=0, le=100)
     after_s: float | None = Field(default=None, gt=0, le=30 * 86_400)
     of: tuple[RuleId, ...] = Field(default=(), max_length=20)
+    alone: tuple[RuleId, ...] = Field(default=(), max_length=20)
     by: tuple[str, ...] = Field(default=(), max_length=5)
     least: int = Field(default=5, ge=2, le=100_000)
     within_s: float = Field(default=600, ge=10, le=86_400)
@@ -238,7 +254,7 @@ def _faults_of_fields(rule: Rule) -> Iterator[Fault]:
         known = (DEVICE, DISTRICT, *(kind.group_by if kind else ()))
         if by not in known:
             yield Fault(f"scope.{by}", f"kind {rule.kind!r} is narrowed by one of {', '.join(known)}")
-    if rule.condition in ("above", "below") and rule.metric is None:
+    if rule.condition in ("above", "below", "missing") and rule.metric is None:
         yield Fault("metric", f"condition {rule.condition!r} needs one")
     if kind is not None and rule.metric is not None and rule.metric not in kind.metrics:
         yield Fault("metric", f"{rule.metric!r} is not one of {rule.kind}'s: {', '.join(kind.metrics)}")
@@ -271,6 +287,9 @@ def _faults_of_levels(rule: Rule) -> Iterator[Fault]:
         yield Fault("level", "severities must rise")
     if rule.condition in _ONE_LEVEL and len(rule.level) > 1:
         yield Fault("level", f"condition {rule.condition!r} takes one")
+    for number, rung in enumerate(rule.level):
+        if rule.condition in BY_NIGHT and (rung.samples > 1 or rung.delay_on_s):
+            yield Fault(f"level.{number}", f"condition {rule.condition!r} is judged once a night: samples 1, delay_on_s 0")
     if rule.condition in _BOUNDED:
         yield from _faults_of_bounds(rule, KINDS.get(rule.kind))
 

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.batch import Readings
-from devices.checks_memory import NEWEST, Learnt, Memory, Placed, checks_of
+from devices.checks_memory import NEWEST, Check, Learnt, Memory, Placed, checks_of
 from devices.fleet import Fleet
 from devices.kind import Bools, Floats
-from devices.quality import ROUNDING, Change, Flat, Quality, Reason
+from devices.quality import ROUNDING, Change, Flat, Quality, Reason, Restless
 
 Rows = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.int32]
@@ -89,7 +89,8 @@ def over_time(memory: Memory, fleet: Fleet, readings: Readings) -> tuple[Reading
     back = np.empty(len(order), dtype=np.intp)
     back[order] = np.arange(len(order))
     flags, failed = flags[back], failed[back]
-    qc = np.where(failed, Quality.FAIL, np.where(flags != 0, Quality.SUSPECT, readings.qc)).astype(np.int16)
+    doubted = flags & ~int(Reason.RESTLESS) != 0
+    qc = np.where(failed, Quality.FAIL, np.where(doubted, Quality.SUSPECT, readings.qc)).astype(np.int16)
     return replace(readings, qc=qc, reason=readings.reason | flags), learnt
 
 
@@ -122,7 +123,7 @@ class _Step(NamedTuple):
     """One check of one metric: cells is its part of the state, per_s the limit of each device, known the rows with a
     value to judge (None: all)."""
 
-    check: Change | Flat
+    check: Check
     cells: slice
     value: Floats
     per_s: Floats
@@ -162,6 +163,9 @@ def _take(
     if isinstance(step.check, Change):
         found, after = changed(step.check, step.per_s[at.own], before, value, now_us)
         flags[at.rows] |= found
+    elif isinstance(step.check, Restless):
+        restless, after = risen(step.check, before, value, now_us)
+        flags[at.rows] |= restless * np.int32(Reason.RESTLESS)
     else:
         flat, dead, after = flattened(step.check, before, value, now_us, gap_us)
         flags[at.rows] |= flat * np.int32(Reason.FLAT)
@@ -200,3 +204,16 @@ def flattened(
     lasts_us = ts_us - since_us
     flat = (lasts_us >= check.suspect_s * S_US) & (length >= check.samples)
     return flat, flat & (lasts_us >= check.fail_s * S_US), (low, high, since_us, length)
+
+
+def risen(check: Restless, before: Floats, value: Floats, ts_us: Floats) -> tuple[Bools, tuple[Floats, ...]]:
+    """Risen too often, and the cells after: last value, its time in µs, and since when each of the last `rise` times it
+    rose by one lies, oldest first: the time of the reading before."""
+    last, at_us, *since = before
+    by = value - last  # NaN at first: no rise
+    for times in range(1, check.rise + 1):
+        again = by >= times
+        if not again.any():
+            break
+        since = [np.where(again, later, own) for own, later in zip(since, [*since[1:], at_us], strict=True)]
+    return since[0] >= ts_us - check.within_s * S_US, (value, ts_us, *since)

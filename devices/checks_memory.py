@@ -5,7 +5,7 @@ Changes only by `apply`, after the commit that stored the same row with the devi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -14,13 +14,12 @@ import numpy.typing as npt
 
 from devices.fleet import Fleet
 from devices.kind import Floats, Kind
-from devices.quality import Change, Flat
+from devices.quality import Change, Flat, Restless
 
 NEWEST = 0  # the first cell: ts of the newest reading that arrived, µs since 1970
 NOBODY, NOTHING = -1, -2  # layouts that no kind has: of a row, of a kind that was never kept
 NAN = float("nan")
-# A Change keeps the accepted value, its time, how many are too far; a Flat lowest, highest, begin, length of its run.
-BLANK: Mapping[type[Change | Flat], tuple[float, ...]] = {Change: (NAN, NAN, 0.0), Flat: (NAN, NAN, NAN, 0.0)}
+Check = Change | Flat | Restless
 AS_STORED = np.dtype("<f8")
 
 Ints = npt.NDArray[np.int64]
@@ -30,7 +29,7 @@ class Placed(NamedTuple):
     """A check of a metric, with its cells [first, beyond)."""
 
     metric: str
-    check: Change | Flat
+    check: Check
     first: int
     beyond: int
 
@@ -53,9 +52,9 @@ def checks_of(kind: Kind) -> tuple[Placed, ...]:
     """The checks over time that a kind declares."""
     found, first = [], NEWEST + 1
     for name, metric in kind.metrics.items():
-        for check in (metric.change, metric.flat):
+        for check in (metric.change, metric.flat, metric.restless):
             if check is not None:
-                beyond = first + len(BLANK[type(check)])
+                beyond = first + len(_blank(check))
                 found.append(Placed(name, check, first, beyond))
                 first = beyond
     return tuple(found)
@@ -64,7 +63,19 @@ def checks_of(kind: Kind) -> tuple[Placed, ...]:
 @cache
 def blank(kind: Kind) -> Floats:
     """The cells of a device that has not been heard."""
-    return np.array([NAN, *(cell for placed in checks_of(kind) for cell in BLANK[type(placed.check)])])
+    return np.array([NAN, *(cell for placed in checks_of(kind) for cell in _blank(placed.check))])
+
+
+def _blank(check: Check) -> tuple[float, ...]:
+    """What a check knows at first. A Change keeps the accepted value, its time, how many are too far; a Flat lowest,
+    highest, begin, length of its run; a Restless the last value, its time, since when it rose the last times."""
+    match check:
+        case Change():
+            return NAN, NAN, 0.0
+        case Flat():
+            return NAN, NAN, NAN, 0.0
+        case Restless():
+            return (NAN,) * (2 + check.rise)
 
 
 class Memory:

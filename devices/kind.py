@@ -18,7 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetCoreSchemaH
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
-from devices.quality import Change, Flat
+from devices.quality import Change, Flat, Restless
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -79,8 +79,8 @@ class Metric:
     unit is a UCUM code, sign the unit as people write it (same as unit when None). low and high bound the hard
     range: a value outside is stored, flagged 4 and kept out of aggregates and alerts. rollup says how it
     aggregates; weight names the metric that weights its average (speed by count). A derived metric is computed by
-    the server and never read from the wire. decimals is what people are shown. change and flat are checks against the
-    readings before (docs/quality.md).
+    the server and never read from the wire. decimals is what people are shown. change, flat and restless are checks
+    against the readings before (docs/quality.md).
     """
 
     unit: str
@@ -94,6 +94,7 @@ class Metric:
     derived: bool = False
     change: Change | None = None
     flat: Flat | None = None
+    restless: Restless | None = None
     name: str = ""
 
 

@@ -21,7 +21,8 @@ class Quality(IntEnum):
 
 
 class Reason(IntFlag):
-    """Why a reading has its code. LATE says nothing about the value: it came after the live window."""
+    """Why a reading has its code. LATE and RESTLESS say nothing about the value and change no code: it came after the
+    live window; the device has switched too often."""
 
     RANGE = 1
     SPIKE = 2
@@ -32,10 +33,11 @@ class Reason(IntFlag):
     LATE = 64
     SENTINEL = 128
     MANUAL = 256
+    RESTLESS = 512
 
 
 # Those that depend on the readings before, and so on the order of arrival.
-OVER_TIME = Reason.SPIKE | Reason.RATE | Reason.FLAT
+OVER_TIME = Reason.SPIKE | Reason.RATE | Reason.FLAT | Reason.RESTLESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,18 @@ class Flat:
     samples: int = 6
     above: float = -inf
     step: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restless:
+    """A counter that has risen by `rise` within within_s: the device does too often what it counts.
+
+    Between two readings nobody knows when it rose, so the whole time between them must lie within. A counter that
+    begins anew has not risen.
+    """
+
+    rise: int
+    within_s: float
 
 
 # 1.001 - 1.000 is a little more than 0.001 in binary.

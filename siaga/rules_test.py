@@ -50,6 +50,7 @@ class Step(BaseModel):
     device: str | None = None
     received: When | None = None
     qc: int | None = Field(default=None, ge=1, le=9)
+    qc_reason: int = Field(default=0, ge=0, le=1023)
     expect: str | tuple[str, ...] = ()
 
 
@@ -140,6 +141,8 @@ def _taken(timeline: Timeline, engine: Engine, step: Step, limits: Limits) -> Ev
     readings = batch.readings
     if step.qc is not None:
         readings = [replace(each, qc=np.full(len(each), step.qc, dtype=np.int16)) for each in readings]
+    if step.qc_reason:
+        readings = [replace(each, reason=each.reason | step.qc_reason) for each in readings]
     return evaluate(engine, timeline.fleet, readings)
 
 

@@ -80,7 +80,7 @@ class StormTable(_Table):
 class FailureTable(_Span):
     """Lamps that fail. lamps: ids without tag, as pju-0012, or a pattern."""
 
-    fault: Literal["driver", "day_burner", "low_voltage", "partial", "cycling"]
+    fault: Literal["driver", "day_burner", "low_voltage", "partial", "cycling", "high_power", "low_power_factor"]
     lamps: tuple[str, ...] = Field(min_length=1)
 
 

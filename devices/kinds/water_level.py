@@ -47,7 +47,7 @@ class WaterLevelAttributes(Attributes):
     siaga_2_m: float | None = Field(default=None, ge=-50, le=100)
     siaga_1_m: float | None = Field(default=None, ge=-50, le=100)
     resolution_m: float | None = Field(default=None, gt=0, le=10)
-    tidal: bool = False
+    tidal: bool | None = None
     datum: str | None = Field(default=None, max_length=64)
     authority: str | None = Field(default=None, max_length=128)
     valid_from: date | None = None

@@ -20,15 +20,15 @@ from simulator.faults.network import (
     UnknownDevice,
     WrongIdentity,
 )
-from simulator.faults.values import CounterReset, DatumShift, Drift, NoiseBurst, Spike, Stuck
+from simulator.faults.values import Blind, CounterReset, DatumShift, Drift, NoiseBurst, Spike, Stuck
 
 CATALOGUE = (
-    Dropout, Duplicate, Reorder, Backfill, ReconnectStorm, Spike, Stuck, Drift, DatumShift, NoiseBurst, Sentinel,
-    ClockSkew, ClockLost, CounterReset, Reboot, Conflict, Malformed, Oversized, UnknownDevice, WrongIdentity,
+    Dropout, Duplicate, Reorder, Backfill, ReconnectStorm, Spike, Stuck, Drift, DatumShift, NoiseBurst, Blind,
+    Sentinel, ClockSkew, ClockLost, CounterReset, Reboot, Conflict, Malformed, Oversized, UnknownDevice, WrongIdentity,
 )  # fmt: skip
 AnyFault = Annotated[
     Dropout | Duplicate | Reorder | Backfill | ReconnectStorm | Spike | Stuck | Drift | DatumShift | NoiseBurst
-    | Sentinel | ClockSkew | ClockLost | CounterReset | Reboot | Conflict | Malformed | Oversized | UnknownDevice
-    | WrongIdentity,
+    | Blind | Sentinel | ClockSkew | ClockLost | CounterReset | Reboot | Conflict | Malformed | Oversized
+    | UnknownDevice | WrongIdentity,
     Field(discriminator="fault"),
 ]  # fmt: skip

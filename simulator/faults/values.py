@@ -107,6 +107,21 @@ class NoiseBurst(Spells):
         return hit
 
 
+class Blind(Spells):
+    """A detector that sees nothing: the loop is cut, the camera dirty. It goes on reporting an empty road."""
+
+    fault: Literal["blind"] = "blind"
+    kind: Literal["traffic"] = "traffic"
+
+    def bend(self, scope: Scope, block: Block) -> Bools:
+        begin, _ = scope.spell(self, block.device, block.ts_ms)
+        hit = np.asarray(begin != NEVER)
+        for name, column in block.columns.items():
+            if name != "period_s":
+                column[hit] = np.nan if name in ("speed_kmh", "headway_s") else 0.0
+        return hit
+
+
 class CounterReset(Fault):
     """From from_h on the counters count from 0 again, as after a new board."""
 
@@ -123,7 +138,7 @@ class CounterReset(Fault):
         return hit
 
 
-ValueFault = Spike | Stuck | Drift | DatumShift | NoiseBurst | CounterReset
+ValueFault = Spike | Stuck | Drift | DatumShift | NoiseBurst | Blind | CounterReset
 
 
 def _measured(scope: Scope, block: Block, hit: Bools, at_ms: Ints) -> dict[str, Floats]:

@@ -25,11 +25,12 @@ DIM_FROM_S, DIM_UNTIL_S = 10 * 3600.0, 17 * 3600.0  # 22:00 and 05:00 WIB, count
 DIM_S = DIM_UNTIL_S - DIM_FROM_S
 SURGE, SURGE_S = 0.27, 300.0
 PARTIAL = 0.55  # one LED string of two dead
+TAPPED = 1.4  # a lamp with somebody else's load beside it, while it is lit
 CHATTER_S = 240.0  # a chattering relay is closed as long, then open as long
 Ints = npt.NDArray[np.int64]
 
 # By fault: share of a sound lamp's power while it is lit.
-_SHARE = np.array([1.0, 0.0, 1.0, 1.0, 0.0, PARTIAL, 1.0])
+_SHARE = np.array([1.0, 0.0, 1.0, 1.0, 0.0, PARTIAL, 1.0, TAPPED, 1.0])
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ class Fault(IntEnum):
     UNPOWERED = 4  # no mains at the feeder or panel: all zero, counters stand still
     PARTIAL = 5  # one LED string dead
     CYCLING = 6  # relay chatters through the night
+    HIGH_POWER = 7  # somebody else's load on the lamp's terminals, or a lamp too large
+    LOW_POWER_FACTOR = 8  # capacitor dead: the power is there, the current is not in step
 
 
 STANDING = (Fault.DRIVER, Fault.LOW_VOLTAGE, Fault.DAY_BURNER)

@@ -45,6 +45,7 @@ WEAK_V = 24.0  # what a weak feeder loses more
 WANDER_V = 0.6  # standard deviation; more, and a day at the panel would span more than those 7 V
 __all__ = ["FAULTY_SHARE", "Failure", "Fault", "Lamps", "lamps_of", "measure"]
 _FACTOR = 0.97, round(0.97 - 0.35 * (1 - DIM) ** 3, 3), 0.45  # at full light, dimmed, and of a driver that is broken
+_FACTOR_LOW = 0.62  # without its capacitor
 Ints = npt.NDArray[np.int64]
 
 
@@ -102,6 +103,7 @@ def measure(lamps: Lamps, row: Ints, t: Floats) -> dict[str, Floats]:
     voltage = _voltage(lamps, row, t, lit, fault)
     factor = np.where(dim < 1, _FACTOR[1], _FACTOR[0])
     factor[fault == Fault.DRIVER] = _FACTOR[2]
+    factor[fault == Fault.LOW_POWER_FACTOR] = _FACTOR_LOW
     heat = 20 * true_w / lamps.duty.nominal_w[row] * (1 - np.exp(np.minimum(at.on - at.now, 0) / 2400))
     air = minutely(lambda minute: air_c(lamps.seed, minute), t)
     counted = _counters(lamps, row, t, totals(lamps.duty, row, at, lamps.fault[row]))

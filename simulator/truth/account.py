@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from devices.quality import Quality
+from devices.quality import Quality, Reason
 from devices.topics import readings_topic
 from simulator.field import Packet
 from simulator.items import Item
@@ -36,7 +36,7 @@ class _Heard:
 
     def __init__(self, metrics: tuple[str, ...]) -> None:
         self.ts_ms, self.message = array("q"), array("q")
-        self.first, self.trusted = array("b"), array("b")
+        self.first, self.trusted, self.restless = array("b"), array("b"), array("b")
         self.columns = {name: array("d") for name in metrics}
 
 
@@ -75,6 +75,7 @@ class Account:
                 np.array(heard.ts_ms, dtype=np.int64),
                 np.array(heard.first, dtype=np.bool_),
                 np.array(heard.trusted, dtype=np.bool_),
+                np.array(heard.restless, dtype=np.bool_),
                 {name: np.array(column, dtype=np.float64) for name, column in heard.columns.items()},
                 np.array(heard.message, dtype=np.int64),
             )
@@ -100,7 +101,7 @@ class Account:
             return self._told(number, item, "", "too_old", packet.faults, item.values)
         outcome = self._outcome(item)
         qc, reason = self._judged(item)
-        self._hear(number, item, outcome == "stored", qc)
+        self._hear(number, item, outcome == "stored", qc, reason)
         told = self._told(number, item, "", outcome, packet.faults, item.values)
         return told._replace(qc=qc, reason=reason)
 
@@ -126,7 +127,7 @@ class Account:
         self._conflicts.add(conflict)
         return "conflict"
 
-    def _hear(self, number: int, item: Item, first: bool, qc: int) -> None:
+    def _hear(self, number: int, item: Item, first: bool, qc: int, reason: int) -> None:
         heard = self._heard.get(item.device)
         if heard is None:
             kind = self._plan.fleet[item.device].kind
@@ -135,6 +136,7 @@ class Account:
         heard.message.append(number)
         heard.first.append(first)
         heard.trusted.append(qc <= Quality.NOT_EVALUATED)
+        heard.restless.append(bool(reason & Reason.RESTLESS))
         for name, column in heard.columns.items():
             value = item.values[name]
             column.append(float("nan") if value is None else value)

@@ -20,8 +20,8 @@ from devices.device import Device
 from devices.fleet_csv import read_csv, write_csv
 from devices.kinds import KINDS
 
-FORMAT = 2
-SUMMARY, FLEET, ALERTS, UNSURE = "truth.json", "fleet.csv", "alerts.jsonl", "unsure.csv"
+FORMAT = 3
+SUMMARY, FLEET, ALERTS, INCIDENTS, UNSURE = "truth.json", "fleet.csv", "alerts.jsonl", "incidents.jsonl", "unsure.csv"
 
 # not_sent: measured, but lost before the broker. All but the first four are reasons of quarantine.
 Outcome = Literal[
@@ -88,6 +88,23 @@ class Expected(NamedTuple):
         return max(step.severity for step in self.steps)
 
 
+class ExpectedIncident(NamedTuple):
+    """Many alerts as one: rule, and what its devices share, by attribute and name.
+
+    must: it has to come. devices: how many are under it. closed_ms: None while it stands. tolerance_s: how far each
+    time may be off.
+    """
+
+    rule: str
+    by: str
+    name: str
+    must: bool
+    devices: int
+    opened_ms: int
+    closed_ms: int | None
+    tolerance_s: float
+
+
 @dataclass(frozen=True)
 class Summary:
     """Of the run as planned. Times are epoch ms; outcomes counts readings and packets by what becomes of them."""
@@ -113,6 +130,7 @@ class Truth:
     summary: Summary
     fleet: tuple[Device, ...]
     alerts: tuple[Expected, ...]
+    incidents: tuple[ExpectedIncident, ...] = ()
     unsure: dict[int, str] = field(default_factory=dict)
 
     def rows(self, kind: str) -> Iterator[Told]:
@@ -143,6 +161,8 @@ def read(folder: Path) -> Truth:
             fleet = tuple(read_csv(file).devices)
         lines = (folder / ALERTS).read_text("utf-8").splitlines()
         alerts = tuple(_expected(json.loads(line)) for line in lines)
+        lines = (folder / INCIDENTS).read_text("utf-8").splitlines()
+        incidents = tuple(ExpectedIncident(**json.loads(line)) for line in lines)
         unsure = {}
         if (folder / UNSURE).exists():
             with (folder / UNSURE).open(encoding="utf-8", newline="") as file:
@@ -151,7 +171,7 @@ def read(folder: Path) -> Truth:
         raise TruthError(f"{error.filename} is not there: was the run written with --truth, and to its end?") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TruthError(f"{folder}: no truth of this version: {error}") from None
-    return Truth(folder, summary, fleet, alerts, unsure)
+    return Truth(folder, summary, fleet, alerts, incidents, unsure)
 
 
 class Writer:
@@ -173,11 +193,14 @@ class Writer:
         writer = self._writers.get(kind) or self._opened(kind)
         writer.writerow([*told[:-1], *(told.values.get(name) for name in KINDS[kind].metrics)])
 
-    def finish(self, summary: Summary, alerts: Iterable[Expected], unsure: dict[int, str]) -> None:
+    def finish(
+        self, summary: Summary, alerts: Iterable[Expected], unsure: dict[int, str],
+        incidents: Iterable[ExpectedIncident] = (),
+    ) -> None:  # fmt: skip
         """Write the rest. truth.json comes last: a folder without it is no truth."""
         self.close()
-        lines = [json.dumps(_plain(one), sort_keys=True) + "\n" for one in alerts]
-        (self._folder / ALERTS).write_text("".join(lines), "utf-8")
+        self._lines(ALERTS, map(_plain, alerts))
+        self._lines(INCIDENTS, (one._asdict() for one in incidents))
         if unsure:
             with (self._folder / UNSURE).open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file, lineterminator="\n").writerows([("message", "why"), *sorted(unsure.items())])
@@ -186,6 +209,10 @@ class Writer:
 
     def close(self) -> None:
         self._files.close()
+
+    def _lines(self, name: str, objects: Iterable[dict[str, Any]]) -> None:
+        text = "".join(json.dumps(one, sort_keys=True) + "\n" for one in objects)
+        (self._folder / name).write_text(text, "utf-8")
 
     def _opened(self, kind: str) -> Any:
         # No name and no time in the header: they would differ between two runs.

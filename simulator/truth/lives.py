@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simulator.truth.course import NOTHING, Ints, Verdicts
 from simulator.truth.rules import ExpectedRule
-from simulator.truth.verdicts import NOTHING, Ints, Verdicts
 
 LIVES_MAX = 2_000  # of one rule on one device at a time; a scenario that comes near is a puzzle, not a test
 

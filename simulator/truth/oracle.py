@@ -13,11 +13,12 @@ import numpy as np
 
 from devices.device import Device
 from devices.kind import Bools, Floats
+from simulator.truth.course import Course, Ints
 from simulator.truth.folder import Clock, Expected, Step
 from simulator.truth.lives import EntangledError, History, Told, Turn, histories
 from simulator.truth.rules import RULES, ExpectedRule
 from simulator.truth.silences import silences
-from simulator.truth.verdicts import NEEDED, Ints, verdicts
+from simulator.truth.verdicts import NEEDED, verdicts
 
 __all__ = ["NEEDED", "Series", "expected_alerts"]
 LEAST_TOLERANCE_S = 0.001  # tells a merged alert, whose steps in between are not compared, from an exact one
@@ -26,14 +27,16 @@ LEAST_TOLERANCE_S = 0.001  # tells a merged alert, whose steps in between are no
 class Series(NamedTuple):
     """What the server has kept or seen of one device, in order of arrival: stored, duplicate and conflicting readings.
 
-    first: False where the same ts came before; such a reading decides nothing. trusted: stored with qc 1 or 2. columns:
-    the metrics of NEEDED for the kind, level_m already derived; NaN is null. message: numbers of the messages that the
-    readings came in, rising; readings of one message always reach the rules together. None: each came by itself.
+    first: False where the same ts came before; such a reading decides nothing. trusted: stored with qc 1 or 2.
+    restless: stored with that reason. columns: the metrics of NEEDED for the kind, level_m already derived; NaN is
+    null. message: numbers of the messages that the readings came in, rising; readings of one message always reach the
+    rules together. None: each came by itself.
     """
 
     ts_ms: Ints
     first: Bools
     trusted: Bools
+    restless: Bools
     columns: dict[str, Floats]
     message: Ints | None = None
 
@@ -51,10 +54,11 @@ def expected_alerts(device: Device, series: Series, clock: Clock, end_ms: int) -
     trusted = series.trusted[first]
     columns = {name: np.where(trusted, series.columns[name][first], np.nan) for name in NEEDED.get(device.kind, ())}
     message = np.arange(len(first)) if series.message is None else series.message
+    course = Course(device, ts_ms, columns, trusted, series.restless[first])
     packet = np.cumsum(np.diff(message[first], prepend=message[first][0]) != 0)
     found: list[Expected] = []
     for rule in (rule for rule in RULES if rule.kind == device.kind):
-        says = verdicts(rule, device, ts_ms, columns)
+        says = verdicts(rule, course)
         if says is None:
             continue
         try:

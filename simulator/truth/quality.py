@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from devices.device import Device
 from devices.kinds import KINDS
-from devices.quality import ROUNDING, Change, Flat, Quality, Reason
+from devices.quality import ROUNDING, Change, Flat, Quality, Reason, Restless
 
 MS = 1_000
 
@@ -35,6 +35,15 @@ class _Run:
 
 
 @dataclass(slots=True)
+class _Counter:
+    """A counter as last told, and each time that it rose by one: the time of the reading before."""
+
+    value: float
+    at_ms: int
+    rose: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Watched:
     """One device as the server has seen it; readings come in the order of arrival."""
 
@@ -42,6 +51,7 @@ class Watched:
     newest_ms: int | None = None
     accepted: dict[str, _Accepted] = field(default_factory=dict)
     runs: dict[str, _Run] = field(default_factory=dict)
+    counters: dict[str, _Counter] = field(default_factory=dict)
 
     def judge(self, ts_ms: int, values: dict[str, float | None], qc: int, reason: int) -> tuple[int, int]:
         """Flag and reasons of a reading whose fields alone gave qc and reason."""
@@ -59,6 +69,8 @@ class Watched:
                 qc, reason = max(qc, Quality.SUSPECT), reason | found
             if metric.flat is not None and (how := self._flat(metric.flat, name, value, ts_ms, gap_ms)):
                 qc, reason = max(qc, how), reason | Reason.FLAT
+            if metric.restless is not None and self._restless(metric.restless, name, value, ts_ms):
+                reason |= Reason.RESTLESS
         return int(qc), int(reason)
 
     def _change(self, check: Change, name: str, value: float, ts_ms: int) -> int:
@@ -112,3 +124,14 @@ class Watched:
         if lasts_ms < check.suspect_s * MS or run.count < check.samples:
             return 0
         return Quality.FAIL if lasts_ms >= check.fail_s * MS else Quality.SUSPECT
+
+    def _restless(self, check: Restless, name: str, value: float, ts_ms: int) -> bool:
+        """Whether a counter has risen so often within so long; twice within one reading's time is twice."""
+        last = self.counters.get(name)
+        if last is None:
+            self.counters[name] = _Counter(value, ts_ms)
+            return False
+        last.rose += [last.at_ms] * min(int(max(0, value - last.value)), check.rise)
+        last.rose = [at_ms for at_ms in last.rose if at_ms >= ts_ms - check.within_s * MS]
+        last.value, last.at_ms = value, ts_ms
+        return len(last.rose) >= check.rise

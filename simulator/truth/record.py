@@ -15,6 +15,7 @@ from simulator.plan import Plan
 from simulator.scenario import Expectation
 from simulator.truth.account import Account
 from simulator.truth.folder import Clock, Expected, Summary, Writer
+from simulator.truth.incidents import expected_incidents
 
 HOUR_MS = 3_600_000
 
@@ -31,6 +32,7 @@ class Record:
         self._awaited: list[dict[int, int]] = []  # per connection: ordinal there → number of the message
         self._recent: deque[tuple[float, int]] = deque()  # acknowledged: when, number
         self._unsure: dict[int, str] = {}
+        self._heard: set[str] = set()
         self._lost = False  # a connection, and nothing acknowledged since
         self._sure_from = 0.0
         self._number = 0
@@ -54,6 +56,8 @@ class Record:
         kind = self._plan.fleet[packet.device].kind
         for told in self._account.sent(self._number, packet):
             self._writer.add(kind, told)
+            if told.outcome == "stored":
+                self._heard.add(told.device_id)
         self._number += 1
 
     def finish(self, end_ms: int) -> list[str]:
@@ -66,7 +70,9 @@ class Record:
             plan.scenario, plan.seed, plan.region, self._clock, plan.start_ms, end_ms, len(plan.fleet), self._number,
             dict(self.outcomes), len(alerts),
         )  # fmt: skip
-        self._writer.finish(summary, alerts, self._unsure)
+        self._writer.finish(
+            summary, alerts, self._unsure, expected_incidents(plan.fleet, self._heard, alerts, self._clock)
+        )  # fmt: skip
         return unmet(plan, alerts) if end_ms >= plan.end_ms else []
 
     def close(self) -> None:

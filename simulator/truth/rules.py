@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-RuleName = Literal["siaga", "voltage_low", "voltage_high", "lamp_out", "unpowered", "congestion"]
+RuleName = Literal[
+    "siaga", "level_missing", "sensor_fault", "voltage_low", "voltage_high", "lamp_out", "unpowered", "day_burner",
+    "low_power", "high_power", "low_power_factor", "cycling", "congestion", "stopped", "loop_fault",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,26 @@ RULES = (
     ExpectedRule("voltage_high", "streetlight", (Rung(1, 231.0, 1, 600), Rung(2, 250.0, 2)), 2.0, 600),
     ExpectedRule("lamp_out", "streetlight", (Rung(0, samples=2),)),  # uCIFI 3416, resource 5
     ExpectedRule("unpowered", "streetlight", (Rung(0, 50.0),)),
+    ExpectedRule("day_burner", "streetlight", (Rung(0, 0.3, 2, 1_800),)),  # of nominal; uCIFI 3416, resource 10
+    ExpectedRule("low_power", "streetlight", (Rung(0, 0.8, 3, 1_800),), 0.05),  # of what the dimming asks for
+    ExpectedRule("high_power", "streetlight", (Rung(0, 1.2, 3, 1_800),), 0.05),
+    ExpectedRule("low_power_factor", "streetlight", (Rung(0, 0.9, 12, 9_900),), 0.02),
+    ExpectedRule("cycling", "streetlight", (Rung(0),), 0.0, 3_600),  # uCIFI 3416, resource 11
     ExpectedRule("congestion", "traffic", (Rung(1, 0.5, 1, 600), Rung(2, 0.3, 1, 600)), 0.1, 600),
+    ExpectedRule("stopped", "traffic", (Rung(2, 10.0, 1, 180),), 5.0, 600),  # km/h
+    ExpectedRule("loop_fault", "traffic", (Rung(0, delay_on_s=7_200),)),
+    ExpectedRule("level_missing", "water_level", (Rung(0, delay_on_s=3_600),)),
+    ExpectedRule("sensor_fault", "water_level", (Rung(1, samples=3),), 0.0, 1_800),
+    ExpectedRule("sensor_fault", "streetlight", (Rung(0, samples=3),), 0.0, 1_800),
+    ExpectedRule("sensor_fault", "traffic", (Rung(0, samples=3),), 0.0, 1_800),
 )
-MAINS_V = 50.0  # under it voltage_low and lamp_out say nothing
-GUARD_S = 1_200  # around sunset and sunrise, for lamp_out and unpowered
+MAINS_V = 50.0  # under it voltage_low, lamp_out and low_power say nothing
+GUARD_S = 1_200  # around sunset and sunrise, for what depends on day and night
 DARK_SHARE, DARK_W = 0.3, 2.0  # of the power that the dimming asks for; at least so much
+FACTOR_W, FACTOR_DIMMING_PCT = 5.0, 50.0  # under either a power factor says nothing
 OCCUPIED_PCT = 20.0  # above it a slow road is congested
+STANDING_PCT, FULL_PCT = 40.0, 80.0  # above it a crawling lane stands; one on which nothing passes
+BLIND_GUARD_S = 3_600  # around sunrise and sunset, for loop_fault
 
 # Three intervals and 5 min; lamps 3 h 5 min, as they report hourly by day.
 SILENT_S = {"streetlight": 11_100, "water_level": 2_100, "traffic": 1_200}

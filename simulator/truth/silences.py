@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from devices.device import Device
+from simulator.truth.course import Ints
 from simulator.truth.folder import Expected, Step
 from simulator.truth.rules import SILENT_CHECK_S, SILENT_S, SILENT_SEVERITY, SILENT_SLACK_S
-from simulator.truth.verdicts import Ints
 
 
 def silences(device: Device, ts_ms: Ints, end_ms: int) -> Iterator[Expected]:

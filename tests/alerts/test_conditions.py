@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
-from alerts.conditions import CONDITIONS
+from alerts.conditions import CONDITIONS, Seen
 from devices.device import Device
-from tests.alerts.timeline import EVENING, Timeline, checked, detector, lamp, only, packet
+from devices.sun import SUNSET_DEG, elevation_deg
+from tests.alerts.timeline import EVENING, Timeline, checked, detector, gauge, lamp, only, packet
 
 
 class TestVoltageLow:
@@ -332,13 +334,20 @@ class TestCongestion:
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_every_condition_holds_at_least_what_it_reaches(condition: str) -> None:
     """The contract of a condition: hold >= up wherever the reading says something, and unknown in both or neither."""
-    fitting = {"above": "voltage_high", "below": "voltage_low"}.get(condition, condition)
-    device = detector() if condition == "congestion" else lamp()
+    fitting = {
+        "above": "voltage_high", "below": "voltage_low", "untrusted": "sensor_fault", "missing": "level_missing",
+        "no_flow": "loop_fault",
+    }.get(condition, condition)  # fmt: skip
+    roads = ("congestion", "stopped", "no_flow")
+    device = detector() if condition in roads else gauge() if condition == "missing" else lamp()
     (rule,) = only(fitting, device.kind)
-    begin = EVENING - timedelta(hours=7) if condition == "day_burner" else EVENING
+    begin = EVENING - timedelta(hours=7) if condition in ("day_burner", "no_flow") else EVENING
     line = Timeline(device, rules=[rule], begin=begin)
     values = [None, 0, 1.5, 11, 15, 19, 22, 24, 40, 60, 100, 178, 181, 197, 199, 201, 228, 230, 232, 249, 251, 290]
-    names = ["speed_kmh", "occupancy_pct"] if device.kind == "traffic" else ["power_w", "voltage_v", "dimming_pct"]
+    names = {
+        "traffic": ["count" if condition == "no_flow" else "speed_kmh", "occupancy_pct"],
+        "water_level": ["level_m", "rain_mm"],
+    }.get(device.kind, ["power_w", "voltage_v", "dimming_pct"])
     if condition == "low_power_factor":
         names, values = ["power_factor", "power_w"], [*values, 0.8, 0.91]
     packets = [
@@ -348,10 +357,24 @@ def test_every_condition_holds_at_least_what_it_reaches(condition: str) -> None:
         if b is None or b <= 100 or device.kind != "traffic"
     ]
     (readings,) = line.batch(packets).readings
-    up, hold = CONDITIONS[condition](rule, readings, line.fleet)
+    up, hold = CONDITIONS[condition](rule, Seen(readings, line.fleet))
     assert len(up) == len(hold) == len(packets)
     assert ((up == -1) == (hold == -1)).all()
     assert (hold >= up).all()
     assert up.max() <= len(rule.level)
-    if condition != "stale":
+    if condition not in ("stale", "untrusted", "missing", "cycling"):
         assert set(up.tolist()) >= {-1, 0, 1}
+
+
+@pytest.mark.parametrize("guard_s", [0, 1200, 7200])
+def test_day_and_night_are_those_of_the_sun_at_both_ends_of_the_guard(guard_s: int) -> None:
+    """A shortcut leaves out what is too far from the horizon; it must change nothing, at whatever latitude."""
+    devices = [checked(Device(f"pju-{lat}", "streetlight", lat=lat, lon=99.63)) for lat in (-60, 3, 60)]
+    line = Timeline(*devices)
+    packets = [packet(device, line.at(97 * i), power_w=1) for i in range(900) for device in devices]
+    (readings,) = line.batch(packets).readings
+    lat, lon = (line.fleet.attribute(name)[readings.device] for name in ("lat", "lon"))
+    up = [elevation_deg(readings.ts_us / 1e6 + s, lat, lon) > SUNSET_DEG for s in (-guard_s, 0, guard_s)]
+    day, night = Seen(readings, line.fleet).day_and_night(guard_s)
+    assert day.tolist() == np.all(up, axis=0).tolist()
+    assert night.tolist() == (~np.any(up, axis=0)).tolist()

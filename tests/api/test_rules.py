@@ -37,9 +37,10 @@ async def test_the_shipped_rules_are_in_force(viewer: httpx.AsyncClient) -> None
     items = answer.json()["items"]
     assert [(each["id"], each["kind"]) for each in items] == [(rule.id, rule.kind) for rule in shipped()]
     assert {(each["origin"], each["version"], each["scope"]) for each in items} == {("shipped", 0, "")}
-    assert [each["enabled"] for each in items if each["id"] == "day_burner"] == [False]
     traffic = (await viewer.get(f"{RULES}?kind=traffic")).json()["items"]
-    assert {each["id"] for each in traffic} == {"congestion", "stale"}
+    assert {each["id"] for each in traffic} == {
+        "congestion", "stopped", "loop_fault", "sensor_fault", "stale", "gateway_silent",
+    }  # fmt: skip
 
 
 async def test_a_rule_of_ones_own_is_put_in_force_and_changed(
@@ -72,7 +73,7 @@ async def test_an_override_of_one_panel_stands_beside_the_shipped_rule(
         items = (await viewer.get(f"{RULES}?device={device}")).json()["items"]
         found = [(each["rule"]["hysteresis"], each["scope"]) for each in items if each["id"] == "voltage_low"]
         assert found == [(hysteresis, scope)]
-        assert "day_burner" not in {each["id"] for each in items}
+        assert "stopped" not in {each["id"] for each in items}, "a rule of another kind"
     assert (await viewer.get(f"{RULES}?device=pju-9")).status_code == 404
 
 

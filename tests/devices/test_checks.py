@@ -27,6 +27,7 @@ from simulator.truth.quality import Watched
 LIMITS = Limits(262_144, 1_000, 300, 900, 3_650)
 T0 = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SPIKE, RATE, FLAT, CROSS, RANGE = Reason.SPIKE | Reason.RATE, Reason.RATE, Reason.FLAT, Reason.CROSS_FIELD, Reason.RANGE
+RESTLESS = Reason.RESTLESS
 HOUR = 3600.0
 ATTRIBUTES: dict[str, dict[str, Any]] = {"streetlight": {"nominal_w": 100.0}, "water_level": {}, "traffic": {}}
 Told = tuple[float, dict[str, Any]]  # seconds after T0, fields
@@ -167,22 +168,51 @@ def test_fields_that_hardly_go_together_are_suspect(kind: str, fields: dict[str,
     assert flags(kind, [(0, fields)]) == [(Quality.SUSPECT if found else Quality.GOOD, found)]
 
 
+# -- a counter that rises too often ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [
+        ([10, 11, 12, 13, 14], [0, 0, 0, 0, RESTLESS]),
+        ([10, 11, 11, 12, 13, 14], [0] * 6),
+        ([10, 12, 14, 14, 14, 14, 14], [0, 0, RESTLESS, RESTLESS, RESTLESS, 0, 0]),
+        ([10, 99, 99], [0, RESTLESS, RESTLESS]),
+        ([10, 11, None, 13, 14], [0, 0, 0, 0, RESTLESS]),
+        ([10, 0, 1, 2, 3, 4], [0, 0, 0, 0, 0, RESTLESS]),
+        ([None, 10, 13, 10, 11], [0, 0, 0, 0, RESTLESS]),
+    ],
+    ids=["4 in an hour", "4 in 75 min", "an hour later", "at once", "not told in between", "begins anew", "falls"],
+)
+def test_four_switches_within_an_hour_are_too_many(counts: list[float | None], found: list[int]) -> None:
+    told = [(900.0 * i, {"switch_count": count, "power_w": 60.0}) for i, count in enumerate(counts)]
+    assert flags("streetlight", told) == [(1, reason) for reason in found], "and say nothing against the reading"
+
+
+def test_switches_between_readings_more_than_an_hour_apart_are_not_within_one() -> None:
+    assert reasons("streetlight", "switch_count", [(0, 10), (3601, 50), (3700, 50)]) == [0, 0, 0]
+    assert reasons("streetlight", "switch_count", [(0, 10), (3600, 50)]) == [0, RESTLESS]
+
+
 # -- against the plain second opinion --------------------------------------------------------------------------------
 
 
 def course(kind: str, chance: random.Random) -> list[Told]:
     """A device that stands still, jumps, falls silent, overtakes itself and sends what no sensor can."""
-    told, at, level, energy = list[Told](), 0.0, 1.0, 1000.0
+    told, at, level, energy, switches = list[Told](), 0.0, 1.0, 1000.0, 10
+    switched = chance.choice([(0, 0, 0, 1), (0, 1, 2, 5, -10)])
     steps = chance.choice([(0, 0.0, 0.0005), (0, 0, 0, 0.001, 0.1, 0.5, -0.4, 2.0, -2.0)])
     for _ in range(chance.randint(5, 120)):
         at += chance.choice([10, 600, 600, 600, 900, 3600, 7 * HOUR, -1200, 0])
         level = max(-4.0, level + chance.choice(steps))
         energy = max(0.0, energy + chance.choice([0, 5, 25, 40, 500, -800]))
+        switches = max(0, switches + chance.choice(switched))
         fields: dict[str, Any] = {
             "water_level": {"level_m": chance.choice([level, level, level, None, 30.0])},
             "streetlight": {
                 "voltage_v": round(chance.choice([220.0, 220.0, 219 + level, 0.0]), 1), "energy_wh": round(energy, 1),
                 "power_w": 60.0, "current_a": chance.choice([60 / 220, 0.5, None]), "power_factor": 1.0,
+                "switch_count": chance.choice([switches, switches, None]),
             },
             "traffic": {"speed_kmh": chance.choice([40.0, 40.0, 40.0, None, 95.0, 5 * abs(level)]), "count": 5},
         }[kind]  # fmt: skip
@@ -208,9 +238,11 @@ def test_both_implementations_find_the_same_however_batches_are_cut(kind: str) -
         met |= {reason for _, reason in expected}
     assert (
         met
-        >= {"water_level": {SPIKE, RATE, FLAT, RANGE}, "streetlight": {RATE, FLAT, CROSS}, "traffic": {SPIKE, FLAT}}[
-            kind
-        ]
+        >= {
+            "water_level": {SPIKE, RATE, FLAT, RANGE},
+            "streetlight": {RATE, FLAT, CROSS, RESTLESS},
+            "traffic": {SPIKE, FLAT},
+        }[kind]
     )
 
 
@@ -265,7 +297,7 @@ def test_the_memory_grows_with_the_fleet() -> None:
 
 def test_every_kind_is_checked_over_time() -> None:
     assert {kind: [placed.metric for placed in checks_of(KINDS[kind])] for kind in ATTRIBUTES} == {
-        "streetlight": ["voltage_v", "energy_wh"],
+        "streetlight": ["voltage_v", "energy_wh", "switch_count"],
         "water_level": ["level_m", "level_m"],
         "traffic": ["speed_kmh", "speed_kmh"],
     }

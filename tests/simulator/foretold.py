@@ -13,10 +13,13 @@ import numpy as np
 from alerts.engine import Engine, Transition, evaluate
 from alerts.rule import shipped
 from alerts.silence import find_silent
-from devices.batch import Packet
+from devices.batch import Packet, Readings
+from devices.checks import check
+from devices.checks_memory import Memory
 from devices.device import Device
 from devices.fleet import Fleet
-from ingest.intake import take_in
+from devices.quality import Reason
+from ingest.intake import Limits, take_in
 from simulator.truth.folder import Clock, Expected, Step
 from simulator.truth.oracle import NEEDED, Series, expected_alerts
 from simulator.truth.rules import SILENT_S
@@ -46,16 +49,26 @@ def received(device: Device, sent: Sequence[Sent], clock: Clock) -> list[Packet]
 
 
 def alerts_of(
-    device: Device, packets: Sequence[Packet], cuts: Iterable[int], clock: Clock, end_ms: int | None = None
+    device: Device,
+    packets: Sequence[Packet],
+    cuts: Iterable[int],
+    clock: Clock,
+    end_ms: int | None = None,
+    *,
+    checked: bool = False,
 ) -> list[Expected]:
-    """The alerts that the engine raises when batches end at `cuts`; with end_ms it looks for silence until then."""
+    """The alerts that the engine raises when batches end at `cuts`; with end_ms it looks for silence until then.
+
+    checked: readings are held against those before, as ingest does; without it, each speaks for itself.
+    """
     fleet, engine = Fleet([device]), Engine(shipped())
     engine.fit(fleet)
+    memory = Memory() if checked else None
     transitions: list[Transition] = []
     limits = NEVER_LATE if clock == "live" else LIMITS
     ends = [*sorted({cut for cut in cuts if 0 < cut < len(packets)}), len(packets)]
     for begin, end in pairwise([0, *ends]):
-        evaluated = evaluate(engine, fleet, take_in(packets[begin:end], fleet, limits).readings)
+        evaluated = evaluate(engine, fleet, taken_in(packets[begin:end], fleet, limits, memory))
         engine.apply(evaluated)
         transitions += evaluated.transitions
         if end_ms is None:
@@ -69,6 +82,17 @@ def alerts_of(
             engine.apply(silent)
             transitions += silent.transitions
     return episodes(transitions)
+
+
+def taken_in(packets: Sequence[Packet], fleet: Fleet, limits: Limits, memory: Memory | None) -> list[Readings]:
+    """The readings of a batch with their flags; memory is that of the checks over time, if they are made."""
+    readings = list(take_in(packets, fleet, limits).readings)
+    if memory is None:
+        return readings
+    memory.fit(fleet)
+    found = check(memory, fleet, readings)
+    memory.apply(found.learnt)
+    return found.readings
 
 
 def episodes(transitions: Sequence[Transition]) -> list[Expected]:
@@ -96,21 +120,30 @@ def epoch_ms(at: datetime) -> int:
 # -- what the oracle makes of it -------------------------------------------------------------------------------------
 
 
-def series_of(device: Device, sent: Sequence[Sent], message: Sequence[int] | None = None) -> Series:
+def series_of(
+    device: Device, sent: Sequence[Sent], message: Sequence[int] | None = None, *, checked: bool = False
+) -> Series:
     """What the server keeps of them: derived, flagged, told from repetitions."""
-    (readings,) = take_in(received(device, sent, "past"), Fleet([device]), LIMITS).readings
+    memory = Memory() if checked else None
+    (readings,) = taken_in(received(device, sent, "past"), Fleet([device]), LIMITS, memory)
     ts_ms = readings.ts_us // 1000
     first = np.zeros(len(sent), dtype=np.bool_)
     first[np.unique(ts_ms, return_index=True)[1]] = True
     columns = {name: readings.numbers[name] for name in NEEDED[device.kind]}
-    return Series(ts_ms, first, readings.trusted, columns, None if message is None else np.array(message))
+    restless = np.asarray(readings.reason & Reason.RESTLESS, dtype=np.bool_)
+    return Series(ts_ms, first, readings.trusted, restless, columns, None if message is None else np.array(message))
 
 
 def expected_of(
-    device: Device, sent: Sequence[Sent], clock: Clock = "past", message: Sequence[int] | None = None
+    device: Device,
+    sent: Sequence[Sent],
+    clock: Clock = "past",
+    message: Sequence[int] | None = None,
+    *,
+    checked: bool = False,
 ) -> list[Expected]:
     end_ms = epoch_ms(EVENING) + max(one.at_ms for one in sent)
-    return expected_alerts(device, series_of(device, sent, message), clock, end_ms)
+    return expected_alerts(device, series_of(device, sent, message, checked=checked), clock, end_ms)
 
 
 def fits(alert: Expected, found: Expected) -> bool:

@@ -145,6 +145,20 @@ class TestStuck:
         assert {len(values) for values in held.values()} == {1}
 
 
+class TestBlind:
+    def test_a_detector_sees_an_empty_road(self) -> None:
+        run = field_with(fault("blind", from_h=8, until_h=12))
+        clean = field_with().items
+        hit = touched(run, "blind")
+        assert {run.plan.fleet[item.device].kind for item in hit.values()} == {"traffic"}
+        for key, item in hit.items():
+            assert 8 <= hours_in(run, item) < 12
+            told = {name: item.fields[name] for name in ("count", "speed_kmh", "headway_s", "occupancy_pct")}
+            assert told == {"count": 0, "speed_kmh": None, "headway_s": None, "occupancy_pct": 0}
+            assert item.fields["period_s"] == clean[key].fields["period_s"]
+        assert {key for keys in changed(run).values() for key in keys} <= hit.keys()
+
+
 class TestDrift:
     def test_a_level_drifts_by_millimetres_a_day_and_the_rest_by_percents(self) -> None:
         run = field_with(fault("drift", level_mm_per_day=48, pct_per_day=10))

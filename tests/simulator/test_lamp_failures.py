@@ -13,7 +13,10 @@ from tests.simulator.field import DAY_S, grid, wib
 
 DEVICES = [device for device in make_fleet(200, 1) if device.kind == "streetlight"]
 
-KINDS = (Fault.DRIVER, Fault.DAY_BURNER, Fault.LOW_VOLTAGE, Fault.UNPOWERED, Fault.PARTIAL, Fault.CYCLING)
+KINDS = (
+    Fault.DRIVER, Fault.DAY_BURNER, Fault.LOW_VOLTAGE, Fault.UNPOWERED, Fault.PARTIAL, Fault.CYCLING, Fault.HIGH_POWER,
+    Fault.LOW_POWER_FACTOR,
+)  # fmt: skip
 FAILURES = tuple(
     Failure(lamp, kind, since + 7 * lamp, until + 11 * lamp)
     for lamp, kind in enumerate(KINDS * 3)
@@ -80,6 +83,21 @@ def test_a_dead_string_leaves_55_percent(found: dict[str, np.ndarray]) -> None:
     power, dim = (during(found, name, Fault.PARTIAL) for name in ("power_w", "dimming_pct"))
     nominal = FITTED.duty.nominal_w[KINDS.index(Fault.PARTIAL) :: len(KINDS)][:, None]
     np.testing.assert_allclose(power, 0.55 * power_w(nominal, dim / 100), rtol=0.02)
+
+
+def test_a_load_beside_the_lamp_adds_40_percent(found: dict[str, np.ndarray]) -> None:
+    power, dim = (during(found, name, Fault.HIGH_POWER) for name in ("power_w", "dimming_pct"))
+    nominal = FITTED.duty.nominal_w[KINDS.index(Fault.HIGH_POWER) :: len(KINDS)][:, None]
+    np.testing.assert_allclose(power, 1.4 * power_w(nominal, dim / 100), rtol=0.02)
+
+
+def test_without_its_capacitor_a_lamp_draws_more_current_for_the_same_power(found: dict[str, np.ndarray]) -> None:
+    names = ("power_w", "voltage_v", "current_a", "power_factor", "dimming_pct")
+    power, voltage, current, factor, dim = (during(found, name, Fault.LOW_POWER_FACTOR) for name in names)
+    nominal = FITTED.duty.nominal_w[KINDS.index(Fault.LOW_POWER_FACTOR) :: len(KINDS)][:, None]
+    np.testing.assert_allclose(power, power_w(nominal, dim / 100), rtol=0.02)
+    np.testing.assert_allclose(voltage * current * factor, power, rtol=0.01)
+    assert factor.max() < 0.7
 
 
 def test_a_chattering_relay_is_lit_4_min_and_dark_4_min(found: dict[str, np.ndarray]) -> None:

@@ -17,26 +17,36 @@ from tests.simulator.foretold import Sent, alerts_of, epoch_ms, expected_of, fit
 
 DEVICES = {"water_level": gauge(), "streetlight": lamp(), "traffic": detector()}
 VALUES: dict[str, dict[str, list[float | None]]] = {
-    "water_level": {"level_m": [None, 1.0, 1.85, 1.9, 1.95, 2.0, 2.5, 2.7, 2.75, 2.8, 3.4, 3.5, 3.6, 25.0]},
+    "water_level": {
+        "level_m": [None, None, 1.0, 1.85, 1.9, 1.95, 2.0, 2.5, 2.7, 2.75, 2.8, 3.4, 3.5, 3.6, 25.0],
+        "rain_mm": [None, 0.2],
+    },
     "streetlight": {
         "voltage_v": [None, 0, 49.9, 50, 175, 190, 199, 200, 220, 229, 231, 248, 251],
-        "power_w": [None, 0, 1.9, 2.5, 20.5, 25, 90],
-        "dimming_pct": [None, 0, 10, 70, 100],
+        "power_w": [None, 0, 1.9, 2.5, 20.5, 25, 30.5, 50, 79, 81, 84, 90, 116, 121],
+        "dimming_pct": [None, 0, 10, 49, 50, 70, 100],
+        "power_factor": [None, -0.89, 0.5, 0.89, 0.91, 0.95],
+        "switch_count": [None, 10, 11, 13, 14, 20],
     },
-    "traffic": {"speed_kmh": [None, 5, 12, 15, 16, 20, 24, 26, 40], "occupancy_pct": [None, 0, 10, 20, 30, 80]},
+    "traffic": {
+        "speed_kmh": [None, 0, 5, 9.9, 12, 14, 15, 16, 20, 24, 26, 40],
+        "occupancy_pct": [None, 0, 10, 20, 30, 40, 41, 80, 81],
+        "count": [None, 0, 0, 5],
+    },
 }  # fmt: skip
 
 
 @st.composite
 def days(draw: st.DrawFn, most: int = 60) -> tuple[Device, list[Sent]]:
-    """Readings of a device in order. Values stay for a while, so that delays run out."""
+    """Readings of a device in order. Values stay for a while or for long, so that delays run out."""
     kind = draw(st.sampled_from(sorted(DEVICES)))
     steps_s = st.sampled_from([0.001, 1, 60, 299.999, 300, 600, 600, 900, 1800, 3600, 20_000])
     at_ms = draw(st.integers(0, 999))
     sent: list[Sent] = []
     values: dict[str, float | None] = {}
+    others = st.sampled_from([True, *[False] * draw(st.sampled_from([1, 1, 9]))])
     for _ in range(draw(st.integers(1, most))):
-        if not values or draw(st.booleans()):
+        if not values or draw(others):
             values = {name: draw(st.sampled_from(given)) for name, given in VALUES[kind].items()}
         sent.append(Sent(at_ms, values))
         at_ms += round(1000 * draw(steps_s))
@@ -72,15 +82,15 @@ cuts = st.sets(st.integers(0, 60))
 clocks: st.SearchStrategy[Clock] = st.sampled_from(["past", "live"])
 
 
-@given(days(), cuts, clocks)
+@given(days(), cuts, clocks, st.booleans())
 def test_in_order_the_oracle_says_exactly_what_the_engine_does(
-    day: tuple[Device, list[Sent]], at: set[int], clock: Clock
+    day: tuple[Device, list[Sent]], at: set[int], clock: Clock, checked: bool
 ) -> None:
     device, sent = day
     packets = received(device, sent, clock)
-    expected = [each for each in expected_of(device, sent, clock) if each.rule != "stale"]
-    assert alerts_of(device, packets, at, clock) == expected
-    assert alerts_of(device, packets, range(len(packets)), clock) == expected
+    expected = [each for each in expected_of(device, sent, clock, checked=checked) if each.rule != "stale"]
+    assert alerts_of(device, packets, at, clock, checked=checked) == expected
+    assert alerts_of(device, packets, range(len(packets)), clock, checked=checked) == expected
 
 
 def batches(message: Sequence[int], at: set[int]) -> list[int]:
@@ -88,19 +98,19 @@ def batches(message: Sequence[int], at: set[int]) -> list[int]:
     return [cut for cut in at if 0 < cut < len(message) and message[cut - 1] != message[cut]]
 
 
-@given(arrivals(), cuts, clocks)
+@given(arrivals(), cuts, clocks, st.booleans())
 def test_out_of_order_every_batching_satisfies_the_oracle(
-    day: tuple[Device, list[Sent], list[int]], at: set[int], clock: Clock
+    day: tuple[Device, list[Sent], list[int]], at: set[int], clock: Clock, checked: bool
 ) -> None:
     device, sent, message = day
     packets = received(device, sent, clock)
     try:
-        expected = [each for each in expected_of(device, sent, clock, message) if each.rule != "stale"]
+        expected = [each for each in expected_of(device, sent, clock, message, checked=checked) if each.rule != "stale"]
     except EntangledError:
         assume(False)
     everywhere = set(range(len(sent)))
     for chosen in (at, everywhere, everywhere - at, set[int]()):
-        found = alerts_of(device, packets, batches(message, chosen), clock)
+        found = alerts_of(device, packets, batches(message, chosen), clock, checked=checked)
         assert unmatched(expected, found) == [], (expected, found)
 
 

@@ -13,7 +13,18 @@ import pytest
 
 from devices.kinds import KINDS
 from simulator.fleet import make_fleet
-from simulator.truth.folder import OUTCOMES, Expected, Step, Summary, Told, Truth, TruthError, Writer, read
+from simulator.truth.folder import (
+    OUTCOMES,
+    Expected,
+    ExpectedIncident,
+    Step,
+    Summary,
+    Told,
+    Truth,
+    TruthError,
+    Writer,
+    read,
+)
 from tests.simulator.offline import every, shipped_plan, write_truth, written_plan
 
 FLEET = make_fleet(30, 1)
@@ -22,6 +33,7 @@ ALERTS = [
     Expected("siaga", "wl-buntu-pane", True, (Step(5, 1), Step(7, 3)), None, 0.0),
     Expected("stale", "pju-0001", False, (Step(8, 0),), 9, 40.5),
 ]
+INCIDENTS = (ExpectedIncident("outage", "panel", "P-01", True, 7, 5, None, 0.5),)
 
 
 def told(kind: str, **change: object) -> Told:
@@ -41,7 +53,7 @@ def written(folder: Path, rows: list[tuple[str, Told]] | None = None, unsure: di
     with writing(folder) as writer:
         for kind, row in rows or []:
             writer.add(kind, row)
-        writer.finish(SUMMARY, ALERTS, unsure or {})
+        writer.finish(SUMMARY, ALERTS, unsure or {}, INCIDENTS)
     return read(folder)
 
 
@@ -76,6 +88,7 @@ class TestRoundTrip:
         assert list(truth.alerts) == ALERTS
         assert list(truth.fleet) == FLEET
         assert truth.summary == SUMMARY
+        assert truth.incidents == INCIDENTS
         assert truth.unsure == {3: "acknowledged within 2 s, before it broke", 12: "not acknowledged"}
         assert truth.folder == tmp_path
         assert ALERTS[0].peak == 3
@@ -108,7 +121,7 @@ class TestRefused:
         written(tmp_path)
         file = tmp_path / "truth.json"
         file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 1}))
-        with pytest.raises(TruthError, match=r"truth\.json: format 1, this version reads 2"):
+        with pytest.raises(TruthError, match=r"truth\.json: format 1, this version reads 3"):
             read(tmp_path)
 
     def test_columns_of_another_version(self, tmp_path: Path) -> None:
@@ -128,7 +141,7 @@ class TestRefused:
         with pytest.raises(TruthError, match=r"readings_traffic\.csv\.gz"):
             list(truth.rows("traffic"))
 
-    @pytest.mark.parametrize("file", ["truth.json", "alerts.jsonl", "unsure.csv"])
+    @pytest.mark.parametrize("file", ["truth.json", "alerts.jsonl", "incidents.jsonl", "unsure.csv"])
     def test_a_file_that_is_something_else(self, tmp_path: Path, file: str) -> None:
         written(tmp_path, unsure={1: "why"})
         (tmp_path / file).write_text('{"x": 1}\n[]\n')

@@ -35,6 +35,14 @@ async def test_a_gauge_that_stands_still_is_suspect_then_failed_across_restarts(
     assert {reason & ~Reason.LATE for qc, reason in flags if qc > 1} == {Reason.FLAT}
 
 
+async def test_switches_are_counted_across_restarts(world: World) -> None:
+    for quarter, count in enumerate((10, 12, 13, 14, 14)):
+        await world.send([packet(LAMP.id, {"ts": NOW + minutes(15 * (quarter - 9)), "switch_count": count})])
+        await world.restart()
+    flags = await world.rows("SELECT qc, qc_reason FROM reading_streetlight ORDER BY ts")
+    assert [(qc, reason & ~Reason.LATE) for qc, reason in flags] == [(1, 0)] * 3 + [(1, Reason.RESTLESS)] * 2
+
+
 async def test_what_is_not_committed_is_not_remembered(world: World) -> None:
     """A batch that fails is checked again as if it had never been."""
     await world.send([packet(GAUGE.id, {"ts": NOW, "level_m": 1.0})])
@@ -49,4 +57,4 @@ async def test_what_is_not_committed_is_not_remembered(world: World) -> None:
 async def test_a_kind_keeps_its_own_cells(world: World) -> None:
     await world.send([packet(GAUGE.id, {"ts": NOW, "level_m": 1.0}), packet(LAMP.id, {"ts": NOW, "voltage_v": 220.0})])
     sizes = dict(await world.rows("SELECT device_id, length(checks) FROM latest"))
-    assert sizes == {GAUGE.id: 64, LAMP.id: 64}
+    assert sizes == {GAUGE.id: 64, LAMP.id: 112}
