@@ -102,6 +102,12 @@ def floods(times: Times, until: float) -> list[Flood]:
     return found
 
 
+def flood_now(times: Times, now: float) -> Flood | None:
+    """The flood that has begun and is not over, as of now."""
+    last = next(reversed(floods(times, now)), None)
+    return last if last is not None and last.end >= now else None
+
+
 def share_in_flood(found: Iterable[Flood], since: float, until: float) -> float:
     """Of the time; ISA-18.2 wants less than about 1 %."""
     flooded = sum(flood.end - flood.begin for flood in found)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import psycopg
 from fastapi import Path
 
-from alerts import words
+from alerts import kpi, words
+from alerts.incident import group_of
 from api.problems import not_found
 from devices.kinds import KINDS
-from storage import read_alerts
-from storage.read_alerts import Counts, Row
+from storage import alert_kpi, read_alerts
+from storage.alert_kpi import Range
+from storage.as_json import time_text
+from storage.read_alerts import Row
+
+# A flood that lasts for longer has become the rule.
+FLOOD_LOOK_BACK = timedelta(days=1)
 
 AlertId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
@@ -32,10 +39,22 @@ def tag(alert: dict[str, Any]) -> dict[str, str]:
 def alert_item(row: Row) -> dict[str, Any]:
     kind = KINDS.get(row["kind"])
     metric = kind.metrics.get(row["metric"] or "") if kind else None
-    title = words.title(row["rule"], row["device_name"], row["siaga"], row["severity"] < row["peak_severity"])
+    group = group_of(row["device_id"])
+    name = row["device_id"] if group else row["device_name"]
+    title = words.title(row["rule"], name, row["siaga"], row["severity"] < row["peak_severity"], row["members"])
+    if group:
+        row = row | {"device_name": words.group_name(group).id}
     return row | {"unit": metric.unit if metric else None, "title": {"id": title.id, "en": title.en}}
 
 
-def counts_item(counts: Counts) -> dict[str, Any]:
+async def counts_now(conn: psycopg.AsyncConnection[Any], now: datetime) -> dict[str, Any]:
+    """How many alerts there are, and whether they come faster than anybody can read them."""
+    counts = await read_alerts.counts(conn)
+    times = await alert_kpi.times(conn, Range(now - FLOOD_LOOK_BACK, now))
+    flood = kpi.flood_now(times, now.timestamp())
     unacked = {str(severity): number for severity, number in enumerate(counts.unacked)}
-    return {"open": counts.open, "unacked": unacked, "shelved": counts.shelved, "suppressed": counts.suppressed}
+    since = flood and time_text(datetime.fromtimestamp(flood.begin, UTC))
+    return {
+        "open": counts.open, "unacked": unacked, "shelved": counts.shelved, "suppressed": counts.suppressed,
+        "flood": flood and {"since": since, "alerts": flood.alerts},
+    }  # fmt: skip

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from api import metrics
-from api.alert_item import alert_item, counts_item
+from api.alert_item import alert_item, counts_now
 from api.context import Pool, utc_now
 from api.latest_item import live_item
 from api.reply import encode
@@ -220,7 +220,7 @@ class Live:
         found = await read_alerts.events(conn, after, CHUNK)
         if not found:
             return []
-        counts = counts_item(await read_alerts.counts(conn))
+        counts = await counts_now(conn, utc_now())
         return [
             encode_event(
                 "alert",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
 import psycopg
@@ -31,14 +32,16 @@ CHANGE: dict[Action, str] = {
     "assign": "assignee = %(assignee)s",
 }
 UPDATE = "UPDATE alert SET {}, version = version + 1 WHERE id = ANY (%(ids)s)"
-# Not under itself, and what is suppressed by another alert already stays there.
+# Not under itself, and what is suppressed by another alert already stays there. What is over is nothing to withhold,
+# but may belong to the other all the same.
 PUT_UNDER = """
 UPDATE alert SET parent_id = %(parent_id)s, version = version + 1
-WHERE id = ANY (%(ids)s) AND id <> %(parent_id)s AND open AND parent_id IS NULL RETURNING id
+WHERE id = ANY (%(ids)s) AND id <> %(parent_id)s AND parent_id IS NULL RETURNING id
 """
 LET_OUT = """
-UPDATE alert SET parent_id = NULL, version = version + 1
-WHERE id = ANY (%(ids)s) AND parent_id IS NOT NULL RETURNING id
+UPDATE alert AS a SET parent_id = NULL, version = a.version + 1
+FROM (SELECT id, parent_id FROM alert WHERE id = ANY (%(ids)s) AND parent_id IS NOT NULL FOR UPDATE) AS was
+WHERE a.id = was.id RETURNING was.parent_id, a.id
 """
 
 
@@ -84,8 +87,11 @@ async def release(
     async with conn.transaction():
         await conn.execute(event_log.LOCK)
         cursor = await conn.execute(LET_OUT, {"ids": list(ids)})
-        out = sorted(number for (number,) in await cursor.fetchall())
-        return await event_log.tell(conn, out, Deed("released", who, at, why))
+        events: list[int] = []
+        for parent_id, out in groupby(sorted(await cursor.fetchall()), key=lambda row: row[0]):
+            deed = Deed("released", who, at, why, parent_id=parent_id)
+            events += await event_log.tell(conn, [number for _, number in out], deed)
+        return events
 
 
 def _judge(row: tuple[Any, ...], versions: Versions, order: Order) -> Acted:

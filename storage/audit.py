@@ -57,7 +57,18 @@ FROM quarantine WHERE device_id = ANY (%s) GROUP BY 1, 2, 3, 4, 8 ORDER BY 1, 2,
 ALERTS = """
 SELECT id, rule, device_id, severity, peak_severity, siaga, active, (extract(epoch FROM raised_at) * 1000000)::bigint,
     (extract(epoch FROM cleared_at) * 1000000)::bigint
-FROM alert WHERE device_id = ANY (%s) ORDER BY id
+FROM alert WHERE device_id = ANY (%s) AND NOT superseded ORDER BY id
+"""
+# By whoever they stand for now: what late data has moved elsewhere has left an incident of nobody.
+INCIDENTS = """
+SELECT i.id, i.rule, i.device_id, (extract(epoch FROM i.raised_at) * 1000000)::bigint,
+    (extract(epoch FROM i.cleared_at) * 1000000)::bigint, count(DISTINCT m.device_id)
+FROM alert AS i JOIN alert AS m ON m.parent_id = i.id WHERE i.device_id = ANY (%s) GROUP BY i.id ORDER BY i.id
+"""
+# Events of alerts of these devices that are not yet looked at for incidents.
+UNGROUPED = """
+SELECT count(*) FROM transition AS t JOIN alert AS a ON a.id = t.alert_id
+WHERE t.id > coalesce((SELECT event_id FROM grouping), 0) AND a.device_id = ANY (%s) AND a.rule = ANY (%s)
 """
 # Of these the payload is one reading as we have written it, with its ts; any other payload may be anything.
 WITH_TIME: tuple[QuarantineReason, ...] = ("conflict", "future_timestamp", "too_old")
@@ -67,7 +78,12 @@ SELECT t.alert_id, t.id, t.what, t.to_severity, t.siaga, (extract(epoch FROM t.e
     extract(epoch FROM t.detected_at - r.received_at)::float8
 FROM transition AS t JOIN alert AS a ON a.id = t.alert_id
 LEFT JOIN {table} AS r ON r.device_id = a.device_id AND r.ts = t.event_at
-WHERE a.device_id = ANY (%s) ORDER BY t.id
+WHERE a.device_id = ANY (%s) AND NOT a.superseded ORDER BY t.id
+"""
+# Late readings whose alerts nobody has looked at yet.
+UNREVIEWED = """
+SELECT count(*) FROM alert_review AS m JOIN latest AS l USING (device_id)
+WHERE m.device_id = ANY (%s) AND (m.looked IS NULL OR l.ts > m.looked)
 """
 PENDING = """
 SELECT count(DISTINCT (device_id, bucket)) FROM rollup_mark
@@ -157,6 +173,17 @@ class Transition(NamedTuple):
     delay_s: float | None
 
 
+class Incident(NamedTuple):
+    """subject: the group, in the place of a device. devices: how many it stands for."""
+
+    id: int
+    rule: str
+    subject: str
+    raised_us: int
+    cleared_us: int | None
+    devices: int
+
+
 def readings(
     conn: psycopg.Connection[Any], kind: Kind, devices: Sequence[str], since: datetime, until: datetime
 ) -> Rows:
@@ -227,6 +254,25 @@ def transitions(conn: psycopg.Connection[Any], kind: Kind, devices: Sequence[str
 def pending(conn: psycopg.Connection[Any], kind: Kind, devices: Sequence[str], since: datetime, until: datetime) -> int:
     """How many buckets of these devices wait to be rolled up; one of the whole kind counts once."""
     row = conn.execute(PENDING, (kind.name, list(devices), since, until)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def unreviewed(conn: psycopg.Connection[Any], devices: Sequence[str]) -> int:
+    """How often readings of these devices came late, and nobody has looked yet at what that makes of their alerts."""
+    row = conn.execute(UNREVIEWED, (list(devices),)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def incidents(conn: psycopg.Connection[Any], subjects: Sequence[str]) -> list[Incident]:
+    """Incidents of these groups that stand for anybody."""
+    return [Incident(*row) for row in conn.execute(INCIDENTS, (list(subjects),))]
+
+
+def ungrouped(conn: psycopg.Connection[Any], devices: Sequence[str], rules: Sequence[str]) -> int:
+    """Events of these rules on these devices that nobody has looked at yet for incidents."""
+    row = conn.execute(UNGROUPED, (list(devices), list(rules))).fetchone()
     assert row is not None
     return int(row[0])
 

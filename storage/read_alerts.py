@@ -15,14 +15,19 @@ State = Literal["open", "unacked", "acked", "active", "cleared_unacked", "shelve
 Historical = Literal["false", "true", "any"]
 
 ALERT = f"""
-a.id, a.rule, a.kind, a.device_id, coalesce(d.name, a.device_id) AS device_name, d.district,
+a.id, a.rule, a.kind, a.device_id, coalesce(d.name, a.device_id) AS device_name,
+CASE WHEN a.device_id LIKE '$%%/%%' THEN (
+    SELECT min(o.district) FROM alert AS m JOIN device AS o ON o.id = m.device_id WHERE m.parent_id = a.id
+    HAVING count(DISTINCT o.district) = 1 AND count(*) = count(o.district)) ELSE d.district END AS district,
 a.severity, a.peak_severity, a.siaga, CASE WHEN a.active THEN 'active' ELSE 'cleared' END AS state,
 a.acked, a.historical, a.worsened, {time_sql("a.raised_at")} AS raised_at, {time_sql("a.detected_at")} AS detected_at,
 {time_sql("a.cleared_at")} AS cleared_at, {time_sql("a.acked_at")} AS acked_at, a.acked_by, a.comment,
 a.metric, a.value, a.assignee, {time_sql("a.shelved_until")} AS shelved_until, a.shelved_by, a.shelved_why,
 CASE WHEN a.window_id IS NOT NULL THEN (SELECT w.what FROM service_window AS w WHERE w.id = a.window_id)
      WHEN a.parent_id IS NOT NULL THEN 'parent' END AS suppressed,
-a.window_id, a.parent_id, a.version
+a.window_id, a.parent_id, a.superseded, a.superseded_by, a.version,
+CASE WHEN a.device_id LIKE '$%%/%%' OR a.rule = 'stream_silent' THEN (
+    SELECT count(DISTINCT m.device_id)::int FROM alert AS m WHERE m.parent_id = a.id) END AS members
 """
 TRANSITION = f"""
 t.id, t.what, t.from_severity, t.to_severity, t.siaga, {time_sql("t.event_at")} AS event_at,
@@ -38,13 +43,15 @@ STATES: dict[State, str] = {
     "cleared_unacked": "a.open AND NOT a.held AND NOT a.active",
     "shelved": "a.open AND a.shelved_until IS NOT NULL",
     "suppressed": "a.open AND (a.window_id IS NOT NULL OR a.parent_id IS NOT NULL)",
-    "closed": "NOT a.open",
+    "closed": "NOT a.open AND NOT (a.superseded AND a.historical)",
     "all": "true",
 }
 FILTERS = """
 (%(historical)s::boolean IS NULL OR a.historical = %(historical)s)
 AND (%(kind)s::text IS NULL OR a.kind = %(kind)s) AND (%(device)s::text IS NULL OR a.device_id = %(device)s)
-AND (%(district)s::text IS NULL OR d.district = %(district)s)
+AND (%(district)s::text IS NULL OR d.district = %(district)s OR a.device_id LIKE '$%%/%%' AND EXISTS (
+    SELECT FROM alert AS m JOIN device AS o ON o.id = m.device_id
+    WHERE m.parent_id = a.id AND o.district = %(district)s))
 AND (%(rule)s::text IS NULL OR a.rule = %(rule)s) AND (%(assignee)s::text IS NULL OR a.assignee = %(assignee)s)
 AND (%(since)s::timestamptz IS NULL OR a.raised_at >= %(since)s)
 AND (%(parent)s::bigint IS NULL OR a.parent_id = %(parent)s)

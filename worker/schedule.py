@@ -17,8 +17,11 @@ from runtime.stop import sleep_until
 from worker import database, metrics
 from worker.context import Context
 from worker.count_ledger import count_ledger
+from worker.dispatch import count_dead, dispatch
 from worker.forecast import forecast, forget_forecasts, learn_lags
+from worker.group import group
 from worker.retain import retain
+from worker.review import review_past
 from worker.roll_up import roll_up
 from worker.roll_up_groups import roll_up_groups
 from worker.unshelve import unshelve
@@ -41,6 +44,10 @@ SCHEDULE = (
     Job(2, roll_up),
     Job(5, watch),
     Job(2, unshelve),
+    Job(2, group),
+    Job(1, dispatch),
+    Job(30, count_dead),
+    Job(5, review_past),
     Job(10, retry_stalled),
     Job(HOUR, forget_sessions),
     Job(HOUR, prune_jobs),

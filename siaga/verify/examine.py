@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 from ingest.intake import STRANGER
-from siaga.verify import alerts, episodes, quarantine, waiting
+from siaga.verify import alerts, episodes, incidents, quarantine, waiting
 from siaga.verify.api import Api
 from siaga.verify.of_kind import Checked, check
 from siaga.verify.report import Account, AlertTally, Finding, Report
@@ -46,6 +46,7 @@ def examine(
     findings = [*in_quarantine.findings, *quarantine.agree(kept, audit.ledger_totals(conn, lines))]
     replayed = quarantine.replayed(kept)
     over_cap = {each.device_id for each in kept if each.over_cap and each.reason == "conflict"}
+    shaken: set[str] = set()
     kinds: list[Checked] = []
     of_alerts: list[_Alerts] = []
     for of in told:
@@ -53,6 +54,7 @@ def examine(
         asked = run.reaching(of.sent.rows.at_us[of.sent.outcome == STORED])
         kinds.append(checked := check(conn, of, window, asked, zone, not pending, over_cap, replayed))
         doubtful = checked.shaken | of.unsure.keys() | replayed.keys()
+        shaken |= doubtful
         of_alerts.append(raised := _alerts(conn, truth, of, run, late_s, doubtful, replayed.keys()))
         findings += [*checked.findings, *_waiting(of, pending), *raised.findings]
         if api is not None:
@@ -61,6 +63,8 @@ def examine(
             api.compare_missing(checked.numbers, asked)
             if not pending:
                 api.compare_hours(of.kind, of.devices, checked.hours, asked)
+    groups = incidents.subjects(truth.fleet)
+    grouped = incidents.compare(truth.incidents, audit.incidents(conn, list(groups)), run, groups, shaken)
     return Report(
         scenario=truth.summary.scenario,
         seed=truth.summary.seed,
@@ -72,14 +76,15 @@ def examine(
         rollups=dict(sum((checked.buckets for checked in kinds), Counter())),
         alerts=AlertTally(*map(sum, zip(*(each.tally for each in of_alerts), strict=True))),
         api=api.tally if api is not None else None,
-        findings=[*findings, *(api.findings if api is not None else ())],
+        incidents=grouped.tally,
+        findings=[*findings, *grouped.findings, *(api.findings if api is not None else ())],
         notes=list(
             _notes(
                 truth,
                 sum(checked.replayed for checked in kinds),
                 sum(checked.again for checked in kinds),
                 sum(checked.excused.total() for checked in kinds),
-                sum(each.doubtful for each in of_alerts),
+                sum(each.doubtful for each in of_alerts) + grouped.doubtful,
             )
         ),
     )

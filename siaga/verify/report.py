@@ -54,6 +54,17 @@ class AlertTally(NamedTuple):
     late: int
 
 
+class IncidentTally(NamedTuple):
+    """must and may: expected. found: incidents of the truth's groups in its time."""
+
+    must: int
+    may: int
+    found: int
+    missing: int
+    extra: int
+    wrong: int
+
+
 @dataclass(frozen=True)
 class ApiTally:
     """How many answers were compared."""
@@ -77,6 +88,7 @@ class Report:
     api: ApiTally | None
     findings: Sequence[Finding]
     notes: Sequence[str] = field(default=())
+    incidents: IncidentTally = field(default=IncidentTally(0, 0, 0, 0, 0, 0))
 
     @property
     def clean(self) -> bool:
@@ -109,7 +121,8 @@ def as_json(report: Report, zone: ZoneInfo) -> str:
     plain: dict[str, Any] = {
         "clean": report.clean, "scenario": report.scenario, "seed": report.seed, "devices": report.devices,
         "readings": [asdict(account) for account in report.accounts], "rollups": report.rollups,
-        "alerts": report.alerts._asdict(), "api": asdict(report.api) if report.api else None,
+        "alerts": report.alerts._asdict(), "incidents": report.incidents._asdict(),
+        "api": asdict(report.api) if report.api else None,
         "notes": list(report.notes), "differences": differences,
     }  # fmt: skip
     return json.dumps(plain, indent=2, ensure_ascii=False)
@@ -126,6 +139,7 @@ def as_text(report: Report, zone: ZoneInfo, most: int) -> str:
         "",
         f"Rollups  {buckets} compared with their readings" if buckets else "Rollups  not compared",
         f"Alerts   {alerts.must:,} must and {alerts.may:,} may be; {raised}, {alerts.wrong} wrong, {alerts.late} late",
+        _incident_line(report.incidents),
         _api_line(report.api),
     ]
     lines += [f"Note     {note}" for note in report.notes]
@@ -136,6 +150,11 @@ def as_text(report: Report, zone: ZoneInfo, most: int) -> str:
     number = len(report.findings)
     lines += ["", f"NOT clean: {number:,} difference{'s' * (number != 1)}" if number else "Clean: no difference"]
     return "\n".join(lines)
+
+
+def _incident_line(tally: IncidentTally) -> str:
+    found = f"{tally.found:,} found, {tally.missing:,} missing, {tally.extra:,} extra, {tally.wrong:,} wrong"
+    return f"Incidents  {tally.must:,} must and {tally.may:,} may be; {found}"
 
 
 def _api_line(api: ApiTally | None) -> str:

@@ -13,6 +13,7 @@ import psycopg
 
 from siaga.verify.report import EPOCH
 from siaga.verify.sent import PLACED, STORED, OfKind
+from simulator.truth.incidents import OF
 from storage import audit
 
 # Counting 400,000 marks takes a good part of a second: looking must not slow down what is waited for.
@@ -22,15 +23,18 @@ FIVE_MINUTES, MOMENT = timedelta(minutes=5), timedelta(milliseconds=1)
 
 
 class Progress(NamedTuple):
-    """Packets and readings in the ledger, of those expected; buckets that wait for their rollup."""
+    """Packets and readings in the ledger, of those expected; buckets that wait for their rollup; late readings whose
+    alerts are not looked at yet; alerts that are not looked at for incidents yet."""
 
     arrived: int
     expected: int
     pending: int
+    unreviewed: int = 0
+    ungrouped: int = 0
 
     @property
     def done(self) -> bool:
-        return self.arrived >= self.expected and self.pending == 0
+        return self.arrived >= self.expected and not (self.pending or self.unreviewed or self.ungrouped)
 
 
 def wait(measure: Callable[[], Progress], patience_s: float, tell: Callable[[str], None]) -> Progress:
@@ -42,9 +46,10 @@ def wait(measure: Callable[[], Progress], patience_s: float, tell: Callable[[str
     while not progress.done and time.monotonic() - changed < patience_s:
         if time.monotonic() - told >= TELL_S:
             told = time.monotonic()
+            late = f", {progress.unreviewed:,} late batches are not reviewed yet" if progress.unreviewed else ""
             tell(
                 f"waiting: {progress.arrived:,} of {progress.expected:,} have arrived,"
-                f" {progress.pending:,} buckets are not rolled up yet"
+                f" {progress.pending:,} buckets are not rolled up yet{late}"
             )
         time.sleep(max(LOOK_S, LOOK_FACTOR * took_s))
         began = time.monotonic()
@@ -72,7 +77,9 @@ def progress(conn: psycopg.Connection[Any], told: Sequence[OfKind], lines: Mappi
     """As it is now; lines: what is expected."""
     received = {total.device_id: total.received for total in audit.ledger_totals(conn, list(lines))}
     arrived = sum(min(number, received.get(line, 0)) for line, number in lines.items())
-    return Progress(arrived, sum(lines.values()), sum(pending(conn, of) for of in told))
+    unreviewed = sum(audit.unreviewed(conn, of.devices) for of in told)
+    ungrouped = sum(audit.ungrouped(conn, of.devices, OF) for of in told)
+    return Progress(arrived, sum(lines.values()), sum(pending(conn, of) for of in told), unreviewed, ungrouped)
 
 
 def pending(conn: psycopg.Connection[Any], of: OfKind) -> int:

@@ -25,6 +25,7 @@ water_level         15      14          0         0            1         0      
 
 Rollups  48 of 5m, 9 of 1h, 3 of 1d compared with their readings
 Alerts   1 must and 0 may be; 1 found, 0 missing, 0 extra, 0 wrong, 0 late
+Incidents  0 must and 0 may be; 0 found, 0 missing, 0 extra, 0 wrong
 API      not compared: SIAGA_API_URL and SIAGA_API_KEY are not both set
 
 Clean: no difference
