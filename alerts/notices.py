@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from alerts.engine import Transition
 
-Why = Literal["new", "worse", "now live", "over", "back"]
+Why = Literal["new", "worse", "now live", "back"]
 
 
 class Back(NamedTuple):
@@ -19,23 +19,16 @@ class Back(NamedTuple):
     severity: int
 
 
-def wants_notice(
-    transition: Transition, least_severity: int, held: bool = False, told: bool | None = None
-) -> Why | None:
-    """Why this transition is worth a notice, or None. Historical ones never page; better never pages, except its end.
+def wants_notice(transition: Transition, least_severity: int, held: bool = False) -> Why | None:
+    """Why this transition is worth a notice, or None. Historical ones never page, and better ones never do.
 
-    held: shelved or suppressed, so nobody is told; but whoever was told of a beginning is told of its end.
-    told: whether somebody was, where that is known; else whoever's severity stayed below least_severity was not.
+    held: shelved or suppressed, so nobody is told. That an alert is over is told to whoever was told of it: the worker
+    sees it by the alert itself (storage/pages.py).
     """
-    if transition.historical:
+    if transition.historical or held or (transition.to_severity or 0) < least_severity:
         return None
-    if transition.what == "cleared":
-        # The worst it has been, not the last: a river comes down rung by rung.
-        worst = max(transition.peak_severity or 0, transition.from_severity or 0)
-        return "over" if (worst >= least_severity if told is None else told) else None
-    if held or (transition.to_severity or 0) < least_severity:
-        return None
-    return {"raised": "new", "worsened": "worse", "went_live": "now live"}.get(transition.what)  # type: ignore[return-value]
+    reasons: dict[str, Why] = {"raised": "new", "worsened": "worse", "went_live": "now live"}
+    return reasons.get(transition.what)
 
 
 def wants_notice_again(alert: Back, least_severity: int) -> Why | None:

@@ -14,18 +14,23 @@ from api.context import Context, Pools, make_pools
 from api.edge import Limited, Watched
 from api.live import Live
 from api.routes import (
+    advice,
     alert_actions,
     alert_kpi,
     alerts,
     devices,
     docs,
+    duty,
     forecasts,
     health,
+    incident_file,
+    incidents,
     kinds,
     latest,
     ledger,
     me,
     metrics,
+    notices,
     pages,
     quarantine,
     readings,
@@ -37,10 +42,11 @@ from api.routes import (
 )  # fmt: skip
 from runtime.settings import Settings
 
-# /alerts/kpi and /alerts/shelves stand before /alerts/{alert_id}, which would take them for ids.
+# /alerts/kpi, /alerts/advice, /alerts/groups and /alerts/shelves stand before /alerts/{alert_id}, which would take them
+# for ids.
 AREAS = (
-    me, kinds, devices, latest, readings, metrics, series, alert_kpi, alert_actions, alerts, rules, windows, quarantine,
-    ledger, forecasts, stream, session, health, docs, pages,
+    me, kinds, devices, latest, readings, metrics, series, alert_kpi, advice, alert_actions, incidents, alerts,
+    incident_file, rules, windows, quarantine, ledger, forecasts, notices, duty, stream, session, health, docs, pages,
 )  # fmt: skip
 GZIP_FROM_BYTES = 1024
 # Level 4 takes 3.5 MB of /latest to 9 % in 45 ms; level 9 to 8 % in 160 ms.

@@ -8,6 +8,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from alerts.engine import What
 from alerts.life import Done, Withheld
+from alerts.notice_plan import Language
+from alerts.notice_route import Kind as NoticeKind
+from storage.notices import State as NoticeState
 
 Number = float | None
 Cursor = Annotated[str | None, Field(description="give it as `cursor` to read on; null on the last page")]
@@ -262,6 +265,9 @@ class Alert(Shape):
     ]
     window_id: int | None
     parent_id: int | None
+    members: Annotated[int | None, Field(description="devices that an incident stands for; null: it is none")]
+    superseded: Annotated[bool, Field(description="readings that came late tell it otherwise")]
+    superseded_by: Annotated[int | None, Field(description="the alert that tells it; null: there would have been none")]
     version: int
 
 
@@ -294,9 +300,40 @@ class Procedure(Shape):
     report_s: Annotated[Number, Field(description="how often the device should report, s")]
 
 
+class Notice(Shape):
+    """One message to one person on one channel."""
+
+    id: int
+    made_at: AwareDatetime
+    who: str
+    channel: str
+    language: Language
+    route: str
+    step: Annotated[int, Field(description="of the route's escalation, from 0")]
+    what: Annotated[NoticeKind, Field(description="what it is about")]
+    severity: Severity
+    title: str
+    body: str
+    note: Annotated[str | None, Field(description="what is to be known about the choice of person")]
+    state: Annotated[NoticeState, Field(description="failed: will be tried again; dead: given up")]
+    tries: int
+    next_try_at: AwareDatetime | None
+    sent_at: AwareDatetime | None
+    error: str | None
+    alerts: Annotated[list[int], Field(description="the alerts it is about")]
+
+
 class AlertWithHistory(Alert):
     history: list[Transition]
+    notices: Annotated[list[Notice], Field(description="who was told of it, in order")]
     procedure: Annotated[Procedure | None, Field(description="null: the alert is over, or its rule is gone")]
+
+
+class FloodNow(Shape):
+    """More than ten new alerts within ten minutes, until there are fewer than five."""
+
+    since: AwareDatetime
+    alerts: int
 
 
 class Counts(Shape):
@@ -306,6 +343,7 @@ class Counts(Shape):
     unacked: Annotated[dict[str, int], Field(description="by severity")]
     shelved: int
     suppressed: int
+    flood: Annotated[FloodNow | None, Field(description="more alerts than one can read: GET /alerts/groups")]
 
 
 class SignedIn(Shape):

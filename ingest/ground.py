@@ -144,7 +144,7 @@ def _writer(conn: psycopg.AsyncConnection[Any], settings: Settings) -> Writer:
         conn=conn,
         jobs=outbox.app(make_conninfo("")),
         quarantine_cap=settings.quarantine_device_day,
-        notice_severity=settings.notify_min_severity,
+        notice_severity=settings.notice_severity,
     )
 
 

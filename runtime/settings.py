@@ -147,12 +147,36 @@ class Settings(BaseSettings):
         30, "days", "how long maintenance may last, and how far ahead it may be planned", ge=1, le=3_650
     )
     kpi_days_max: int = _setting(92, "days", "range of one report of /alerts/kpi at most", ge=1, le=366)
+    advice_days_max: int = _setting(
+        31, "days", "range of stored readings that one answer of /alerts/advice replays at most", ge=1, le=366
+    )
+    advice_actors_max: int = _setting(
+        10, "rules on devices", "how many one answer of /alerts/advice is about at most", ge=1, le=100
+    )
+    advice_readings_max: int = _setting(
+        100_000,
+        "readings",
+        "replayed for one answer of /alerts/advice at most, shared evenly; of more the newest count",
+        ge=1_000,
+        le=10_000_000,
+    )
 
     # worker
     notify_urls: SecretStr | None = _setting(
         None, "Apprise URLs", "where notices go, separated by spaces; none = nowhere"
     )
     notify_min_severity: int = _setting(2, "0 low … 3 critical", "least severity that sends a notice", ge=0, le=3)
+    notice_plan: str | None = _setting(
+        None,
+        "file",
+        "TOML file that says who is told of what, when and on which channel (docs/notices.md), instead of the two "
+        "before; none = what those say",
+        min_length=1,
+    )
+    notice_lines_max: int = _setting(
+        10, "lines", "alerts named in one message; of the others only how many", ge=1, le=100
+    )
+    duty_max_days: int = _setting(31, "days", "how long a shift of the roster may last", ge=1, le=366)
     rollup_batch: int = _setting(
         500,
         "device buckets",
@@ -240,6 +264,15 @@ class Settings(BaseSettings):
     dry_run_device_days_max: int = _setting(
         20_000, "device days", "devices times days that one dry-run of rules may be about", ge=1, le=100_000_000
     )
+    incident_file_readings_max: int = _setting(
+        200_000, "readings", "in one incident file at most; one that was cut says so", ge=100, le=10_000_000
+    )
+    incident_file_members_max: int = _setting(
+        2_000, "alerts", "members of an incident in its file at most; a file that was cut says so", ge=1, le=100_000
+    )
+    incident_file_neighbours_max: int = _setting(
+        20, "devices", "neighbours in one incident file at most, gauges upstream first", ge=0, le=500
+    )
     live_poll_s: float = _setting(0.5, "s", "how often the event log is followed for live clients", ge=0.05, le=60)
     live_replay_max: int = _setting(
         10_000, "events", "events replayed after a reconnect; more answers `reset`", ge=1, le=1_000_000
@@ -307,6 +340,11 @@ class Settings(BaseSettings):
     def _known_levels(cls, text: str) -> str:
         _kept_otherwise(text)
         return text
+
+    @property
+    def notice_severity(self) -> int:
+        """Least severity of what the worker is asked about: a plan says itself what it does not want."""
+        return 0 if self.notice_plan else self.notify_min_severity
 
     @property
     def zone(self) -> ZoneInfo:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from siaga.alerts_cli import alerts_app
+from siaga.notices_cli import notices_app
 from siaga.quarantine_cli import quarantine_app
 from siaga.rules_cli import rules_app
 from siaga.storage_cli import storage_app
@@ -22,7 +24,9 @@ Found = TypeVar("Found")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 devices_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(alerts_app, name="alerts", help="The file of an alert or an incident, for who was not there.")
 app.add_typer(devices_app, name="devices", help="The registry of devices.")
+app.add_typer(notices_app, name="notices", help="Who is told of alerts: check the plan, send a test, dead letters.")
 app.add_typer(quarantine_app, name="quarantine", help="What could not become readings: look at it, and act.")
 app.add_typer(
     rules_app, name="rules", help="When alerts are raised: check rules, and try them before they are in force."

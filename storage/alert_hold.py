@@ -30,7 +30,6 @@ class Touched(NamedTuple):
 
     id: int
     held: bool
-    told: bool
     window_id: int | None
     shelved_severity: int | None
     parent_id: int | None

@@ -16,7 +16,7 @@ from storage import event_log
 from storage.alert_hold import FOUND, Touched, settle
 from storage.announce import Moved
 
-TOUCHED = "id, held, told, window_id, shelved_severity, parent_id"
+TOUCHED = "id, held, window_id, shelved_severity, parent_id"
 # A new alert, or the open one (cleared, not yet acknowledged) come back: one open alert per rule and device.
 RAISE = f"""
 INSERT INTO alert AS a (rule, device_id, kind, metric, severity, peak_severity, siaga, active, historical,
@@ -25,7 +25,7 @@ VALUES (%(rule)s, %(device_id)s, %(kind)s, %(metric)s, %(severity)s, %(severity)
         %(event_at)s, %(detected_at)s, %(value)s)
 ON CONFLICT (rule, device_id) WHERE open DO UPDATE SET
     active = true, acked = false, severity = excluded.severity, siaga = excluded.siaga, value = excluded.value,
-    peak_severity = greatest(a.peak_severity, excluded.severity), cleared_at = NULL, told = false,
+    peak_severity = greatest(a.peak_severity, excluded.severity), cleared_at = NULL,
     historical = a.historical AND excluded.historical, version = a.version + 1
 RETURNING {TOUCHED}, {FOUND}
 """
@@ -131,5 +131,5 @@ async def write_transitions(
         assert number is not None
         for deed in deeds:
             await event_log.tell(conn, [alert.id], deed)
-        written.append(Moved(int(number[0]), t, alert.id, held, alert.told))
+        written.append(Moved(int(number[0]), t, alert.id, held))
     return written

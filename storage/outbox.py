@@ -1,6 +1,6 @@
-"""The outbox: Procrastinate jobs, deferred on the writer's own connection so that they commit with the transition.
+"""Jobs of Procrastinate, deferred on the connection of whoever wants them, so that they commit with their cause.
 
-Tasks themselves live in worker/; here are only their names, so that ingest need not know the worker.
+Tasks themselves live in worker/; here are only their names, so that the API need not know the worker.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 import procrastinate
 import psycopg
 
-NOTIFY = "notify"
+DELIVER = "deliver"
 NOTICES = "notices"  # the queue
 
 # A worker killed with -9 leaves its jobs `doing`. So does one that lived on, but lost the database just as a job ended:
@@ -33,11 +33,12 @@ def app(database: str) -> procrastinate.App:
     return procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=database))
 
 
-async def defer_notice(outbox: procrastinate.App, conn: psycopg.AsyncConnection[Any], transition_id: int) -> None:
-    """Have the worker send the notice of a transition, if this transaction commits."""
-    await outbox.configure_task(NOTIFY, queue=NOTICES, connection=conn, allow_unknown=True).defer_async(
-        transition_id=transition_id
-    )
+async def defer_delivery(jobs: procrastinate.App, conn: psycopg.AsyncConnection[Any], delivery_id: int) -> None:
+    """Have the worker send a message, if this transaction commits."""
+    # Never two jobs of one message at once, when one is asked for again: both would send it.
+    lock = f"delivery {delivery_id}"
+    task = jobs.configure_task(DELIVER, queue=NOTICES, connection=conn, lock=lock, allow_unknown=True)
+    await task.defer_async(delivery_id=delivery_id)
 
 
 async def retry_stalled(conn: psycopg.AsyncConnection[Any], silent_s: float, stuck_s: float) -> int:

@@ -1,16 +1,20 @@
-"""Where notices go: one Apprise URL is one channel. Nothing here lets a secret of such a URL out."""
+"""Where notices go: a channel of the plan is one Apprise URL. Nothing here lets a secret of such a URL out."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import apprise
 
+from alerts.notice_plan import Channel as Planned
+from alerts.notice_plan import Plan
 from runtime.log import get_logger
 
 log = get_logger(__name__)
@@ -19,7 +23,6 @@ Weight = Literal["failure", "warning", "success"]
 Found = TypeVar("Found")
 
 SEND_S = 60.0
-SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,30})://")
 STATUS = re.compile(r"\berror=(\d{3})\b")
 # 4xx will be refused again, but for: timed out, too early, too many.
 NOT_PERMANENT = (408, 425, 429)
@@ -31,7 +34,7 @@ APPRISE_LOG.propagate = False
 
 
 class Channel(NamedTuple):
-    """name has the place in SIAGA_NOTIFY_URLS and the kind of service, no more."""
+    """name is that of the plan; url is the secret."""
 
     name: str
     url: str
@@ -44,17 +47,43 @@ class Refused(NamedTuple):
     permanent: bool
 
 
-def parse(urls: str | None) -> list[Channel]:
-    """The channels of a setting. One that Apprise does not understand is left out, with a line in the log."""
-    channels = []
-    for number, url in enumerate((urls or "").split(), 1):
-        scheme = SCHEME.match(url)
-        name = f"{number} {scheme[1] if scheme else '?'}"
-        if apprise.Apprise.instantiate(url) is None:
-            log.error("channel.refused", channel=name, why="SIAGA_NOTIFY_URLS: Apprise does not know such a URL")
-        else:
-            channels.append(Channel(name, url))
-    return channels
+def address(plan: Plan, name: str) -> Channel | Refused:
+    """The channel of this name with its URL, read now; or why it has none, which another try does not change."""
+    planned = plan.channel(name)
+    if planned is None:
+        return Refused(f"channel {name}: is not in the plan any more", True)
+    url = _url(planned)
+    if isinstance(url, Refused):
+        return url
+    if apprise.Apprise.instantiate(url) is None:
+        return Refused(f"channel {name}: {planned.source}: Apprise does not know such a URL", True)
+    return Channel(name, url)
+
+
+def wrong(plan: Plan) -> list[str]:
+    """What is wrong with the channels of a plan here and now, a line each."""
+    found = [address(plan, each.name) for each in plan.channels]
+    return [each.error for each in found if isinstance(each, Refused)]
+
+
+def check(plan: Plan) -> None:
+    """Log what is wrong with channels."""
+    for line in wrong(plan):
+        log.error("channel.refused", why=line)
+
+
+def _url(planned: Planned) -> str | Refused:
+    name = f"channel {planned.name}"
+    if planned.url is not None:
+        return planned.url.get_secret_value()
+    if planned.url_env is not None:
+        url = os.environ.get(planned.url_env, "").strip()
+        return url or Refused(f"{name}: url_env: {planned.url_env} is not set", True)
+    try:
+        return Path(planned.url_file or "").read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is no text in UTF-8"
+        return Refused(f"{name}: url_file: {planned.url_file}: {why}", True)
 
 
 async def send(channel: Channel, title: str, body: str, weight: Weight) -> Refused | None:

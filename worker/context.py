@@ -13,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 from runtime.settings import Settings, require
 from storage import outbox
 from storage.connect import conninfo
+from storage.notice_file import NoticeFile
 from worker.health import Health
 
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
@@ -29,6 +30,7 @@ class Context:
     pool: Pool
     outbox: procrastinate.App
     stop: asyncio.Event
+    notices: NoticeFile
     health: Health = field(default_factory=Health)
     looking_out: asyncio.Lock = field(default_factory=asyncio.Lock)  # for the database: worker/database.py
 
@@ -47,7 +49,7 @@ def make(settings: Settings, stop: asyncio.Event) -> Context:
         open=False,
         name="worker",
     )
-    return Context(settings, pool, outbox.app(url), stop)
+    return Context(settings, pool, outbox.app(url), stop, NoticeFile(settings))
 
 
 async def _autocommit(conn: psycopg.AsyncConnection[Any]) -> None:

@@ -67,7 +67,7 @@ async def close_unfit(here: Context, conn: Conn, now: datetime) -> None:
 async def _write(here: Context, conn: Conn, found: Evaluated, now: datetime) -> None:
     await alert_write.write_states(conn, found.states)
     moved = await alert_write.write_transitions(conn, found.transitions, now)
-    await announce(here.outbox, conn, moved, here.settings.notify_min_severity)
+    await announce(here.outbox, conn, moved, here.settings.notice_severity)
     for each in moved:
         log.info("forecast.alert", rule=each.transition.key.rule, device=each.transition.key.device_id,
                  what=each.transition.what)  # fmt: skip

@@ -26,6 +26,9 @@ ROLLUP_PENDING = Gauge(
 NOTICES = Counter(
     "siaga_worker_notices_total", "Tries to send a notice on a channel, by outcome.", ("outcome",), registry=REGISTRY
 )
+NOTICES_DEAD = Gauge(
+    "siaga_worker_notices_dead", "Messages of the last seven days that were given up.", registry=REGISTRY
+)
 JOBS_RETRIED = Counter(
     "siaga_worker_jobs_retried_total", "Jobs done again because their worker was gone.", registry=REGISTRY
 )

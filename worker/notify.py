@@ -1,8 +1,9 @@
-"""The `notify` job: tell every channel of a transition. Marked as done after sending: a crash repeats, never loses."""
+"""The `deliver` job: send one message to one person. Marked as done after sending: a crash repeats, never loses."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import procrastinate
 import psycopg
@@ -10,16 +11,14 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
-from devices.kinds import KINDS
 from runtime.log import get_logger
 from runtime.stop import sleep_until
 from storage import notices
-from storage.notices import Facts
-from storage.outbox import NOTICES, NOTIFY
+from storage.notices import ToSend
+from storage.outbox import DELIVER, NOTICES
 from worker import channels, database, metrics
-from worker.channels import Channel, Weight
+from worker.channels import Refused, Weight
 from worker.context import Context
-from worker.notice_text import Text, compose
 from worker.schedule import reason
 
 log = get_logger(__name__)
@@ -36,16 +35,20 @@ RESTART_S = 2.0
 
 
 class NotSentError(Exception):
-    """Some channel did not take a notice and may take it later."""
+    """A channel did not take a message and may take it later."""
 
 
 class BackOff(BaseRetryStrategy):
     """Again with growing pauses, whatever went wrong, for a bounded number of times."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        if job.attempts + 1 >= TRIES_MAX:
+        if is_last(job.attempts):
             return None
         return RetryDecision(retry_in={"seconds": pause_s(job.attempts)})
+
+
+def is_last(tries_before: int) -> bool:
+    return tries_before + 1 >= TRIES_MAX
 
 
 def pause_s(tries_before: int) -> int:
@@ -53,62 +56,57 @@ def pause_s(tries_before: int) -> int:
     return int(min(FIRST_PAUSE_S * 2 ** min(tries_before, 30), LONGEST_PAUSE_S))
 
 
-def register(here: Context) -> list[Channel]:
-    """Make the job known to Procrastinate; the channels it will send on."""
-    targets = channels.parse(here.settings.notify_urls.get_secret_value() if here.settings.notify_urls else None)
-    if not targets:
-        log.warning("notices.nowhere", why="SIAGA_NOTIFY_URLS names no channel: alerts are shown, nobody is told")
+def register(here: Context) -> None:
+    """Make the job known to Procrastinate, and say at once what is wrong with the channels."""
+    plan = here.notices.plan
+    if not plan.routes:
+        log.warning("notices.nowhere", why="no SIAGA_NOTIFY_URLS, no route: alerts are shown, nobody is told")
+    channels.check(plan)
 
-    @here.outbox.task(name=NOTIFY, queue=NOTICES, retry=BackOff(), pass_context=True)
-    async def notify(context: procrastinate.JobContext, transition_id: int) -> None:
-        await tell(here, targets, transition_id, last=context.job.attempts + 1 >= TRIES_MAX)
-
-    return targets
+    @here.outbox.task(name=DELIVER, queue=NOTICES, retry=BackOff(), pass_context=True)
+    async def deliver(context: procrastinate.JobContext, delivery_id: int) -> None:
+        await send(here, delivery_id, context.job.attempts)
 
 
-async def tell(here: Context, targets: list[Channel], transition_id: int, last: bool) -> None:
-    """Send what has not been sent yet. Raises NotSentError if something may go better later."""
+async def send(here: Context, delivery_id: int, tries_before: int) -> None:
+    """Send a message that is not sent yet. Raises NotSentError if it may go better later."""
     async with here.pool.connection() as conn:
-        facts = await notices.facts(conn, transition_id)
-        settled = await notices.settled(conn, transition_id)
-        waiting = [channel for channel in targets if channel.name not in settled]
-        if facts is None or not waiting:
-            return
-        # Of a river people ask at once how fast it rises.
-        kind = KINDS.get(facts.kind) if facts.siaga is not None else None
-        per_hour = await notices.change_per_hour(conn, kind, facts) if kind else None
-    text = compose(facts, per_hour, here.settings.zone, here.settings.regency, here.settings.api_url)
-    sends = (_send(here, channel, transition_id, facts, text, last) for channel in waiting)
-    # All end before the job does: what goes wrong with one must not have another sent a second time meanwhile.
-    outcomes = await asyncio.gather(*sends, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    if failed := [channel.name for channel, again in zip(waiting, outcomes, strict=True) if again]:
-        raise NotSentError(f"transition {transition_id}: {', '.join(failed)}")
-
-
-async def _send(here: Context, channel: Channel, transition_id: int, facts: Facts, text: Text, last: bool) -> bool:
-    """True if this channel should be tried again."""
-    refused = await channels.send(channel, text.title, text.body, _weight(facts))
+        message = await notices.to_send(conn, delivery_id)
+    if message is None:
+        return
+    refused = await _try(here, message)
     async with here.pool.connection() as conn:
         if refused is None:
-            await notices.sent(conn, transition_id, channel.name)
+            await notices.sent(conn, delivery_id)
             metrics.NOTICES.labels("sent").inc()
-            log.info("notice.sent", transition=transition_id, channel=channel.name)
-            return False
-        gave_up = refused.permanent or last
-        await notices.failed(conn, transition_id, channel.name, refused.error, gave_up)
-    outcome = "gave_up" if gave_up else "failed"
-    metrics.NOTICES.labels(outcome).inc()
-    log.warning("notice.not_sent", transition=transition_id, channel=channel.name, error=refused.error, gave_up=gave_up)
-    return not gave_up
+            log.info("notice.sent", delivery=delivery_id, who=message.who, channel=message.channel)
+            return
+        again_s = None if refused.permanent or is_last(tries_before) else pause_s(tries_before)
+        next_try_at = None if again_s is None else datetime.now(UTC) + timedelta(seconds=again_s)
+        await notices.failed(conn, delivery_id, refused.error, next_try_at)
+    metrics.NOTICES.labels("gave_up" if again_s is None else "failed").inc()
+    log.warning(
+        "notice.not_sent", delivery=delivery_id, who=message.who, channel=message.channel, error=refused.error,
+        gave_up=again_s is None,
+    )  # fmt: skip
+    if again_s is not None:
+        raise NotSentError(f"delivery {delivery_id}: {message.channel}")
 
 
-def _weight(facts: Facts) -> Weight:
-    if facts.what == "cleared":
+async def _try(here: Context, message: ToSend) -> Refused | None:
+    # The plan of now: a channel may have moved since the message was made.
+    found = channels.address(here.notices.plan, message.channel)
+    return (
+        found
+        if isinstance(found, Refused)
+        else await channels.send(found, message.title, message.body, _weight(message))
+    )
+
+
+def _weight(message: ToSend) -> Weight:
+    if message.what == "over":
         return "success"
-    return "failure" if (facts.to_severity or 0) >= 2 else "warning"
+    return "failure" if message.severity >= 2 else "warning"
 
 
 async def send_notices(here: Context) -> None:

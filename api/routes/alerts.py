@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from alerts.rules_scope import level_on
 from api import context, shapes
-from api.alert_item import AlertId, alert_item, counts_item, find_alert, tag
+from api.alert_item import AlertId, alert_item, counts_now, find_alert, tag
 from api.auth import Endpoints
 from api.params import (
     Cursor,
@@ -28,7 +28,7 @@ from api.params import (
     write_cursor,
 )  # fmt: skip
 from api.reply import encode, items_reply, reply
-from storage import read_alerts, rules
+from storage import notices, read_alerts, rules
 from storage.fleet import get_device
 from storage.read_alerts import After, Historical, Row, State
 from storage.read_alerts import Query as AlertQuery
@@ -73,19 +73,22 @@ async def list_alerts(
 
 @ENDPOINTS.get("/alerts/counts", role="viewer", answer=shapes.Counts)
 async def count_alerts(request: Request) -> Response:
-    """How many alerts are open, unacknowledged by severity, shelved and suppressed; historical ones are not counted."""
+    """How many alerts are open, unacknowledged by severity, shelved and suppressed; historical ones are not counted.
+
+    flood: more than ten came within ten minutes, and there are not fewer than five again yet."""
     async with context.of(request).reads.connection() as conn:
-        return reply(encode(counts_item(await read_alerts.counts(conn))))
+        return reply(encode(await counts_now(conn, context.utc_now())))
 
 
 @ENDPOINTS.get(
     "/alerts/{alert_id}", role="viewer", answer=shapes.AlertWithHistory, problems=[HTTPStatus.NOT_FOUND]
 )  # fmt: skip
 async def show_alert(request: Request, alert_id: AlertId) -> Response:
-    """One alert with everything that happened to it; ETag is its version."""
+    """One alert with everything that happened to it and whom it was told to; ETag is its version."""
     async with context.of(request).reads.connection() as conn:
         alert = await find_alert(conn, alert_id)
         alert["history"] = await read_alerts.history(conn, alert_id)
+        alert["notices"] = await notices.of_alert(conn, alert_id)
         alert["procedure"] = await _procedure(conn, alert)
     return reply(encode(alert), headers=tag(alert))
 

@@ -46,11 +46,8 @@ def named(value: object) -> str:
         (step("went_live", 3, 2), "now live"),
         (step("went_live", 1, 1), None),
         (step("went_live", 3, 1), None),
-        (step("cleared", 2, None), "over"),
-        (step("cleared", 3, None), "over"),
-        (step("cleared", 1, None), None),
-        (step("cleared", 1, None, peak=3), "over"),
-        (step("cleared", 1, None, peak=1), None),
+        (step("cleared", 3, None), None),
+        (step("cleared", 1, None, peak=3), None),
     ],
     ids=named,
 )  # fmt: skip
@@ -63,18 +60,17 @@ def test_historical_transitions_never_page(what: str) -> None:
     assert wants_notice(step(what, 3, 3, historical=True), 0) is None
 
 
-def test_with_least_severity_0_every_beginning_and_end_is_told() -> None:
+def test_with_least_severity_0_every_beginning_is_told_unless_it_is_held() -> None:
     assert wants_notice(step("raised", None, 0), 0) == "new"
-    assert wants_notice(step("cleared", 0, None), 0) == "over"
+    assert wants_notice(step("raised", None, 3), 0, held=True) is None
 
 
-def test_a_flood_that_was_announced_is_called_off_however_slowly_it_goes() -> None:
-    """Down by Siaga 3, which itself is below the least severity, to normal."""
+def test_of_a_flood_what_begins_and_worsens_is_told() -> None:
     river = Timeline(gauge(), rules=only("siaga", "water_level"))
     told = []
     for hour, level in [(19, 3.0), (20, 3.7), (21, 2.9), (22, 2.9), (23, 2.1), (0, 2.1), (1, 1.0), (2, 1.0)]:
         river.push(f"{hour}:00", level_m=level)
         told += [(t.what, wants_notice(t, LEAST)) for t in river.last]
     assert told == [
-        ("raised", "new"), ("worsened", "worse"), ("eased", None), ("eased", None), ("cleared", "over"),
+        ("raised", "new"), ("worsened", "worse"), ("eased", None), ("eased", None), ("cleared", None),
     ]  # fmt: skip

@@ -81,7 +81,7 @@ async def test_a_flood_of_yesterday_pages_nobody(world: World) -> None:
     await ask(world, -SEVEN_H_S)
     await replay(world)
     assert await world.rows("SELECT DISTINCT historical FROM alert WHERE rule LIKE 'siaga%%'") == [(True,)]
-    assert await world.one("SELECT count(*) FROM procrastinate_jobs") == 0
+    assert await world.one("SELECT count(*) FROM notice_outbox") == 0
 
 
 async def test_what_fails_the_same_way_is_open_again_and_counts_once(world: World) -> None:

@@ -12,7 +12,7 @@ from alerts.rule import Key
 from storage import read_alerts
 from tests.storage.world import GAUGE, LAMP, NOW, World, minutes, packet, transition
 
-AFTER = ("latest", "ledger", "alert", "alert_state", "transition", "procrastinate_jobs", "quarantine", "rollup_mark",
+AFTER = ("latest", "ledger", "alert", "alert_state", "transition", "notice_outbox", "quarantine", "rollup_mark",
          "reading_water_level")  # fmt: skip
 
 
@@ -40,8 +40,7 @@ async def test_transition_state_and_notice_commit_with_their_reading(world: Worl
     assert row == [(number, first["id"], "raised", None, 2, 2, NOW - minutes(1), NOW, None, 2.6)]
     assert first["raised_at"] == "2026-11-24T11:59:00Z"
     assert first["detected_at"] == "2026-11-24T12:00:00Z"
-    jobs = await world.rows("SELECT task_name, queue_name, args, status FROM procrastinate_jobs")
-    assert jobs == [("notify", "notices", {"transition_id": number}, "todo")]
+    assert await world.rows("SELECT transition_id, why FROM notice_outbox") == [(number, "new")]
     assert await world.rows("SELECT rule, device_id, state->'rung' FROM alert_state") == [("siaga", "gauge", 2)]
 
 
@@ -49,7 +48,7 @@ async def test_they_vanish_together_when_the_commit_fails(world: World) -> None:
     """The very last step, the commit itself, is refused: nothing of the batch remains, and it can be sent again."""
     await world.conn.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
                              " $$ BEGIN RAISE EXCEPTION 'not today'; END $$")  # fmt: skip
-    await world.conn.execute("CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON procrastinate_jobs"
+    await world.conn.execute("CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON notice_outbox"
                              " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()")  # fmt: skip
     batch = [
         packet(GAUGE.id, {"ts": NOW, "level_m": 2.6}, {"ts": NOW, "level_m": 2.7}),
@@ -59,21 +58,21 @@ async def test_they_vanish_together_when_the_commit_fails(world: World) -> None:
         await world.send(batch)
     empty = await world.everything(*AFTER)
     assert not any(empty.values())
-    await world.conn.execute("DROP TRIGGER refuse ON procrastinate_jobs")
+    await world.conn.execute("DROP TRIGGER refuse ON notice_outbox")
     written = await world.send(batch)
     assert written.counts == {"stored": 1, "duplicate": 0, "conflict": 1, "quarantined": 1}
     full = await world.everything(*AFTER)
     assert all(full.values())
 
 
-async def test_only_what_is_worth_a_notice_gets_a_job(world: World) -> None:
+async def test_only_what_is_worth_a_notice_is_in_the_outbox(world: World) -> None:
     await world.move(transition("raised", 1))
-    assert await world.one("SELECT count(*) FROM procrastinate_jobs") == 0
+    assert await world.one("SELECT count(*) FROM notice_outbox") == 0
     await world.move(transition("worsened", 2, was=1))
-    assert await world.one("SELECT count(*) FROM procrastinate_jobs") == 1
+    assert await world.one("SELECT count(*) FROM notice_outbox") == 1
     await world.move(transition("eased", 1, was=2))
     await world.move(transition("raised", 3, key=Key("siaga", "elsewhere"), historical=True))
-    assert await world.one("SELECT count(*) FROM procrastinate_jobs") == 1
+    assert await world.one("SELECT count(*) FROM notice_outbox") == 1
 
 
 async def test_the_life_of_an_alert(world: World) -> None:

@@ -20,10 +20,11 @@ from storage.kind_tables import BUCKETS, STEPS, reading_table, rollup_table, tab
 from tests.servers import Postgres
 
 FIXED_TABLES = {
-    "device", "latest", "ledger", "quarantine", "alert", "transition", "alert_state", "notice", "rollup_mark",
+    "device", "latest", "ledger", "quarantine", "alert", "transition", "alert_state", "rollup_mark",
     "api_key", "session", "part", "ingest_session", "ledger_mark", "ledger_missing",
     "ledger_sum", "closed", "archived", "retention", "rule_version", "alembic_version", "procrastinate_jobs",
     "forecast", "forecast_crossing", "forecast_seen", "forecast_lag",
+    "notice_outbox", "notice_waiting", "page", "delivery", "delivery_alert", "duty",
 }  # fmt: skip
 SCHEMA = """
 SELECT table_name, column_name, data_type, is_nullable, collation_name FROM information_schema.columns

@@ -1,4 +1,4 @@
-"""The worker's context on a database of its own, and a service on this machine that takes notices."""
+"""The worker's context on a database of its own, and services on this machine that take notices: HTTP and SMTP."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from typing import Any
 import apprise
 import psycopg
 import pytest
+from aiosmtpd.controller import Controller
 
 from runtime.settings import Settings
 from storage.connect import connect_async
+from tests.servers import free_port
 from tests.storage.world import COUNTER, GAUGE, LAMP, World
 from worker import context
 from worker.context import Context
@@ -66,6 +68,34 @@ class Service:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+
+
+class Mailbox:
+    """An SMTP server that keeps what is sent to it, or refuses it with a line of its own."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+        self.refuses: str | None = None
+        self.server = Controller(self, "127.0.0.1", free_port())
+        self.server.start()
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        if self.refuses:
+            return self.refuses
+        self.taken.append(envelope.content)
+        return "250 OK"
+
+    @property
+    def url(self) -> str:
+        """Its Apprise URL."""
+        return f"mailto://127.0.0.1:{self.server.port}/?from=siaga@siaga.test&to=rudi@siaga.test&mode=insecure"
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    made = Mailbox()
+    yield made
+    made.server.stop()
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ async def test_a_level_that_is_expected_is_an_alert_before_it_is_there(
     assert list(events) == ["raised", "worsened", "cleared"]
     assert NOW + timedelta(hours=2) <= events["raised"] < NOW + timedelta(hours=3) <= events["worsened"]
     assert events["cleared"] == NOW + timedelta(hours=4.5)
-    assert await world.one("SELECT count(*) FROM procrastinate_jobs") > 0
+    assert await world.one("SELECT count(*) FROM notice_outbox") > 0
 
 
 async def test_looking_twice_or_two_at_once_changes_nothing(

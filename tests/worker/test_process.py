@@ -116,7 +116,7 @@ async def test_a_notice_under_way_when_killed_is_sent_by_the_next_worker(world: 
     # As if half a minute had passed.
     await world.conn.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'")
     with running(world.url, SIAGA_NOTIFY_URLS=service.url()) as worker:
-        until(lambda: ask(world.url, "SELECT 1 FROM notice WHERE sent_at IS NOT NULL"))
+        until(lambda: ask(world.url, "SELECT 1 FROM delivery WHERE sent_at IS NOT NULL"))
         until(lambda: ask(world.url, "SELECT status::text FROM procrastinate_jobs") == [("succeeded",)])
         worker.terminate()
         assert worker.wait(60) == 0

@@ -15,7 +15,7 @@ from tests.storage.world import GAUGE, World, transition
 from worker.unshelve import unshelve
 
 STEPS = "SELECT what, who FROM transition ORDER BY id"
-NOTICES = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'notify'"
+NOTICES = "SELECT count(*) FROM notice_outbox"
 HOUR = timedelta(hours=1)
 
 
