@@ -14,6 +14,9 @@ SELECT device_id, ts, CASE WHEN qc_reason & {int(Reason.LATE)} = 0 THEN received
 """
 
 
+NEWEST = "SELECT ts FROM latest WHERE device_id = %s"
+
+
 class Heard(NamedTuple):
     """A device's newest reading: its own time, when it arrived if it was live, and what the checks remember."""
 
@@ -29,3 +32,9 @@ async def heard(conn: psycopg.AsyncConnection[Any]) -> list[Heard]:
     # Binary: bytea as hexadecimal text would cost twice the time of everything else.
     async with conn.cursor(binary=True) as cursor:
         return [Heard(*row) for row in await (await cursor.execute(HEARD)).fetchall()]
+
+
+async def newest_ts(conn: psycopg.AsyncConnection[Any], device_id: str) -> datetime | None:
+    """Time of a device's newest reading; None before the first."""
+    row = await (await conn.execute(NEWEST, (device_id,))).fetchone()
+    return None if row is None else row[0]

@@ -19,7 +19,8 @@ from pydantic_core import to_json
 from alerts.engine import Evaluated, Transition
 from devices.batch import Batch, Quarantined, Readings, utc
 from devices.checks_memory import Learnt
-from storage import flavour
+from devices.kind import Bools
+from storage import flavour, review
 from storage.alert_write import write_states, write_transitions
 from storage.announce import announce
 from storage.copy_binary import Column, array, integers, optional_integers, texts, times
@@ -94,13 +95,16 @@ class Writer:
         of_kind = {each.kind.name: each for each in learnt}
         async with self.conn.transaction():
             conflicts: list[Quarantined] = []
-            for readings in batch.readings:
+            late = _gone_live(evaluated.transitions)
+            for number, readings in enumerate(batch.readings):
                 outcome = await write_readings(self.conn, readings)
                 _count(ledger, readings, outcome.stored, "stored")
                 _count(ledger, readings, outcome.duplicate, "duplicate")
                 conflicts += (_conflict(readings, row) for row in outcome.conflict)
                 await self._write_latest(readings, outcome.stored, of_kind.get(readings.kind.name))
                 await self._mark(readings, outcome.stored)
+                if evaluated.passed:
+                    _spans(late, readings, outcome.stored, evaluated.passed[number])
             refused = [*batch.quarantined, *conflicts]
             again = same_again(replayed, refused) if replayed else None
             origin = replayed.id if replayed else None
@@ -111,6 +115,7 @@ class Writer:
             await write_ledger(self.conn, ledger)
             marked = await self.marks.write(self.conn, ledger, now)
             await write_states(self.conn, evaluated.states)
+            await review.mark(self.conn, late)
             moved = await write_transitions(self.conn, evaluated.transitions, now)
             await announce(self.jobs, self.conn, moved, self.notice_severity)
         self.marks.remember(marked)
@@ -156,6 +161,21 @@ class Writer:
             times = [utc(bucket) for bucket, _ in marks]
             kind = [readings.kind.name] * len(marks)
             await self.conn.execute(MARK, (kind, times, [device for _, device in marks]))
+
+
+def _gone_live(transitions: Sequence[Transition]) -> dict[str, tuple[datetime, datetime]]:
+    """Devices with an alert that late data had raised and that stands after all: from then on it is told as of now."""
+    return {each.key.device_id: (each.event_at, each.event_at) for each in transitions if each.what == "went_live"}
+
+
+def _spans(
+    found: dict[str, tuple[datetime, datetime]], readings: Readings, stored: Sequence[int], passed: Bools
+) -> None:
+    """Add, by device, the times between which such readings were stored."""
+    for row in (row for row in stored if passed[row]):
+        at, device = readings.ts(row), readings.device_id[row]
+        first, last = found.get(device, (at, at))
+        found[device] = min(first, at), max(last, at)
 
 
 def _different(values: npt.NDArray[np.int64]) -> list[int]:

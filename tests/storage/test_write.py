@@ -18,7 +18,7 @@ from tests.storage.world import GAUGE, LAMP, NOW, World, minutes, packet
 # Everything that a redelivery must leave as it is; the ledger and quarantine only go on counting.
 KEPT = (
     "reading_streetlight", "reading_water_level", "latest", "rollup_mark", "alert", "alert_state", "transition",
-    "procrastinate_jobs",
+    "notice_outbox",
 )  # fmt: skip
 
 
