@@ -51,6 +51,9 @@ class Replay:
         found: list[Transition] = []
         while waiting:
             due_us = self._due_us()
+            if due_us == END_US and self._has_stale:
+                # Until somebody is heard live nobody is due: the first who is says who is from then on.
+                due_us = min((int(us) for each in waiting for us in each.received_us[~each.late][:1]), default=END_US)
             now, waiting = _parted(waiting, due_us)
             if now:
                 found += self._apply(evaluate(self._engine, self._fleet, now))

@@ -101,3 +101,32 @@ def dry_run(
         typer.echo()
         rows = [(each.rule, each.device_id, f"{each.alerts}", f"{each.transitions}") for each in top]
         print_table(("rule", "device", "alerts", "transitions"), rows)
+
+
+@rules_app.command("advise")
+def advise(
+    since: Annotated[str, typer.Option("--from", help="From this time on: RFC 3339 with an offset, or 7d, 6h ago.")] = (
+        "7d"
+    ),
+    until: Annotated[str | None, typer.Option("--to", help="Before this time. [now]")] = None,
+    most: Annotated[int, typer.Option(min=1, help="Rules on devices at most.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, each with the whole proposed rule.")] = False,
+) -> None:
+    """Tell what chatters or comes too often, and which delay or deadband would have spared most of it."""
+    import psycopg
+
+    from runtime.settings import SettingError
+    from siaga.rules_advise import Options, as_plain, lines, run
+    from siaga.rules_dry_run import DryRunError, moment
+
+    settings = read_settings()
+    try:
+        found = run(Options(moment("--from", since), moment("--to", until) if until else None, most), settings)
+    except psycopg.errors.UndefinedTable:
+        give_up(DryRunError("the database has no tables yet; run `siaga migrate`"))
+    except (DryRunError, SettingError, OSError, psycopg.Error) as error:
+        give_up(error)
+    if as_json:
+        typer.echo(json.dumps(as_plain(found), indent=2, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(lines(found)))

@@ -90,6 +90,13 @@ def test_silence_is_found_when_it_was_due() -> None:
     ]
 
 
+def test_silence_is_found_within_the_first_slice_too() -> None:
+    """Nobody was heard before: who is silent is known from the first arrival on, not from the end of a slice."""
+    rows = [("wl-a", float(ts), float(ts), 1.0) for ts in (0, 600, 10_000, 10_600)]
+    found = [what.split(maxsplit=2)[1] for _, what in replayed(rows) if what.startswith("stale")]
+    assert found == ["raised", "cleared"]
+
+
 def test_one_that_never_comes_back_is_told_at_the_end_once() -> None:
     rows: list[Row] = [("wl-a", 0.0, 0.0, 1.0), ("wl-b", 0.0, 0.0, 1.0)]
     assert [device for device, _ in replayed(rows, until=50_000)] == ["wl-a", "wl-b"]
