@@ -9,7 +9,7 @@ import argparse
 import signal
 import sys
 
-from bench import fuzz, generate, growth, outage, publish, soak, start
+from bench import alerts, fuzz, generate, growth, outage, publish, soak, start
 from bench.ingest import command as ingest
 from bench.measure import keep
 from bench.storage import command as storage
@@ -17,6 +17,7 @@ from bench.storage import command as storage
 FIGURES = {"generate": generate, "publish": publish}
 COMMANDS = {
     "ingest": ingest,
+    "alerts": alerts,
     "start": start,
     "outage": outage,
     "soak": soak,
