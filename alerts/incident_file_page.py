@@ -10,12 +10,9 @@ from zoneinfo import ZoneInfo
 
 from alerts.incident_file import Row, Seal, Span
 from alerts.rule import Level
-from alerts.words import title
+from alerts.words import LEVELS, MONTHS_ID, SEVERITIES, title
 from devices.kinds import KINDS
 
-LEVELS = {4: "Normal", 3: "Waspada", 2: "Siaga", 1: "Awas"}
-SEVERITIES = ("Rendah", "Sedang", "Tinggi", "Kritis")
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des")
 EVENTS = {
     "raised": "muncul", "worsened": "memburuk", "eased": "membaik", "cleared": "pulih",
     "went_live": "menjadi peringatan langsung",
@@ -90,7 +87,7 @@ def clock(at: datetime | str | None, zone: ZoneInfo) -> str:
     if at is None:
         return "–"
     local = (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(zone)
-    return f"{local.day} {MONTHS[local.month - 1]} {local.year}, {local:%H.%M.%S} {local.tzname()}"
+    return f"{local.day} {MONTHS_ID[local.month - 1]} {local.year}, {local:%H.%M.%S} {local.tzname()}"
 
 
 def _head(story: Story) -> str:
@@ -203,7 +200,7 @@ def _first(number: int) -> str:
 def _level(siaga: int | None, severity: int | None) -> str:
     if siaga is not None:
         return f"Siaga {siaga} ({LEVELS[siaga]})"
-    return "" if severity is None else f"Keparahan {SEVERITIES[severity].lower()}"
+    return "" if severity is None else f"Keparahan {SEVERITIES[severity].id.lower()}"
 
 
 def _unit(alert: Row) -> str:

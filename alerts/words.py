@@ -9,6 +9,10 @@ ROSE = Label("{name} naik ke Siaga {siaga}", "{name} rose to Siaga {siaga}")
 FELL = Label("{name} turun ke Siaga {siaga}", "{name} fell to Siaga {siaga}")
 BACK = Label("{name} kembali ke Siaga {siaga}", "{name} is back at Siaga {siaga}")
 NORMAL = 4
+# What the four levels are called, and how bad an alert is from 0 to 3.
+LEVELS = {4: "Normal", 3: "Waspada", 2: "Siaga", 1: "Awas"}
+SEVERITIES = (Label("Rendah", "Low"), Label("Sedang", "Medium"), Label("Tinggi", "High"), Label("Kritis", "Critical"))
+MONTHS_ID = ("Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des")
 EVENTS = {
     "voltage_low": Label("{name}: tegangan rendah", "{name}: low voltage"),
     "voltage_high": Label("{name}: tegangan tinggi", "{name}: high voltage"),

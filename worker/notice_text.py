@@ -13,12 +13,11 @@ from zoneinfo import ZoneInfo
 from alerts.notice_plan import Language
 from alerts.notice_route import Kind, Why
 from alerts.rule import Level
-from alerts.words import NORMAL, title
+from alerts.words import LEVELS, MONTHS_ID, NORMAL, SEVERITIES, title
 from devices.kind import Label
 from devices.kinds import KINDS
 from storage.notices import Facts
 
-LEVELS = {4: "Normal", 3: "Waspada", 2: "Siaga", 1: "Awas"}
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 
@@ -50,8 +49,8 @@ class Words(NamedTuple):
 
 WORDS: dict[Language, Words] = {
     "id": Words(
-        severities=("Rendah", "Sedang", "Tinggi", "Kritis"),
-        months=("Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des"),
+        severities=tuple(each.id for each in SEVERITIES),
+        months=MONTHS_ID,
         clock="%H.%M",  # the full stop parts hours and minutes (EYD)
         decimal=",",
         severity="Keparahan: {}",
@@ -79,7 +78,7 @@ WORDS: dict[Language, Words] = {
         test=("Pesan percobaan", "Pesan percobaan dari Siaga untuk {}. Tidak ada yang perlu dilakukan."),
     ),
     "en": Words(
-        severities=("low", "medium", "high", "critical"),
+        severities=tuple(each.en.lower() for each in SEVERITIES),
         months=("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
         clock="%H:%M",
         decimal=".",
