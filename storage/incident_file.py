@@ -23,7 +23,7 @@ from alerts.incident_file_map import Area, Geometry, Place, geojson, svg
 from alerts.incident_file_page import Story
 from alerts.incident_file_readme import ENGLISH, INDONESIAN
 from alerts.rule import Level
-from alerts.words import title
+from alerts.words import SEVERITIES, title
 from devices.device import Device
 from devices.kinds import KINDS
 from devices.quality import Quality
@@ -214,7 +214,7 @@ def _bounds(case: Case) -> dict[str, float]:
     if case.rule is None or case.own is None or not in_own_unit(case.rule):
         return {}
     named = [
-        (f"Siaga {level.siaga}" if level.siaga else pages.SEVERITIES[level.severity], bound)
+        (f"Siaga {level.siaga}" if level.siaga else SEVERITIES[level.severity].id, bound)
         for level in case.rule.level
         if (bound := bound_of(level, case.own.attributes)) is not None
     ]
