@@ -33,8 +33,8 @@ def latest(kind: Kind, devices: Sequence[str], newest: Rows, items: Iterable[Ite
 
 
 def alerts(stored: Mapping[int, Alert], items: Iterable[Item]) -> Iterator[Finding]:
-    """The list of alerts of some devices, whatever their state."""
-    there = {item["id"]: item for item in items}
+    """The list of alerts of some devices, whatever their state; stored: without those that late readings superseded."""
+    there = {item["id"]: item for item in items if not item["superseded"]}
     for alert in stored.values():
         item = there.pop(alert.id, None)
         name = f"{alert.rule} (id {alert.id})"

@@ -45,6 +45,19 @@ def test_the_api_shows_what_is_stored(served: Served, truth: Path, capsys: pytes
     assert line in said.splitlines(), said
 
 
+def test_what_late_readings_superseded_is_shown_and_is_no_alert_too_many(
+    served: Served, truth: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with psycopg.connect(served.database_url, autocommit=True) as conn:
+        conn.execute(
+            "INSERT INTO alert (rule, device_id, kind, severity, peak_severity, active, historical, raised_at, "
+            "detected_at, cleared_at, superseded) SELECT 'voltage_low', device_id, kind, 1, 1, false, true, raised_at, "
+            "detected_at, raised_at, true FROM alert LIMIT 1"
+        )
+    code, said = asked(served, truth), capsys.readouterr().out
+    assert code == CLEAN, said
+
+
 def test_hours_of_a_clock_that_runs_ahead_of_the_run_are_asked_for(
     postgres: Postgres, template: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
