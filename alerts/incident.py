@@ -41,12 +41,15 @@ def kind_of(rule: Rule) -> str:
 
 
 class Spell(NamedTuple):
-    """An alert of a device while it stood, by event time; end None: it still does. One alert may have several."""
+    """An alert of a device while it stood, by event time; end None: it still does. One alert may have several.
+
+    alone: it makes the group an incident by itself, as a cabinet without mains does."""
 
     alert: int
     device: str
     begin: datetime
     end: datetime | None
+    alone: bool = False
 
     def stands(self, at: datetime) -> bool:
         return self.begin <= at and (self.end is None or self.end > at)
@@ -107,7 +110,11 @@ def _opening(spells: Sequence[Spell], asked: Quorum, after: datetime | None) -> 
     for number, last in enumerate(spells):
         while spells[oldest].begin < last.begin - asked.within:
             oldest += 1
-        if number - oldest + 1 < asked.devices or (after is not None and last.begin < after):
+        if after is not None and last.begin < after:
+            continue
+        if last.alone and last.stands(last.begin):
+            return last.begin
+        if number - oldest + 1 < asked.devices:
             continue
         recent = spells[oldest : number + 1]
         if len({spell.device for spell in recent if spell.stands(last.begin)}) >= asked.devices:
@@ -120,6 +127,7 @@ def _course(spells: Sequence[Spell], begin: datetime, asked: Quorum, now: dateti
     members: set[int] = set()
     up: Counter[int] = Counter()
     device_of = {spell.alert: spell.device for spell in spells}
+    alone = {spell.alert for spell in spells if spell.alone}
     low: datetime | None = None
     at = begin
     for at, moves in groupby(_moves(spells, begin, asked.within), key=lambda move: move[0]):
@@ -132,7 +140,7 @@ def _course(spells: Sequence[Spell], begin: datetime, asked: Quorum, now: dateti
                 del up[alert]
         if not up:
             return Outage(begin, at, tuple(sorted(members)))
-        few = 2 * len({device_of[alert] for alert in up}) < asked.devices
+        few = alone.isdisjoint(up) and 2 * len({device_of[alert] for alert in up}) < asked.devices
         low = (low or at) if few else None
     if not members:  # nobody is left to be a member: others have taken them
         return Outage(begin, now or begin, ())

@@ -7,7 +7,7 @@ live; late data makes historical incidents of its own, and these are worked out 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -70,8 +70,8 @@ class Plan(NamedTuple):
     parents: dict[int, int | None]
 
 
-def told(steps: Iterable[Step]) -> Told:
-    """Steps of each alert in order of the event log."""
+def told(steps: Iterable[Step], alone: Collection[str] = ()) -> Told:
+    """Steps of each alert in order of the event log. alone: rules of which one alert makes an incident."""
     live: list[Spell] = []
     late: list[Spell] = []
     under: dict[int, int] = {}
@@ -89,15 +89,15 @@ def told(steps: Iterable[Step]) -> Told:
             open_since[step.alert] = step.at
         elif step.what == "went_live":
             if begin is not None:
-                late.append(Spell(step.alert, step.device, begin, step.at))
+                late.append(Spell(step.alert, step.device, begin, step.at, step.rule in alone))
             open_since[step.alert] = step.at
             gone_live.add(step.alert)
         elif begin is not None:
             was_late = step.historical and step.alert not in gone_live
-            (late if was_late else live).append(Spell(step.alert, step.device, begin, step.at))
+            (late if was_late else live).append(Spell(step.alert, step.device, begin, step.at, step.rule in alone))
     for alert, begin in open_since.items():
         step = last[alert]
-        (late if step.historical else live).append(Spell(alert, step.device, begin, None))
+        (late if step.historical else live).append(Spell(alert, step.device, begin, None, step.rule in alone))
     return Told(live, late, under)
 
 

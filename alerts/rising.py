@@ -7,17 +7,18 @@ nothing. A tidal gauge is left out: a line through a rising tide says high water
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from alerts.conditions import UNKNOWN
-from alerts.engine import Evaluated, transition
+from alerts.engine import Evaluated
+from alerts.follow import Verdict
+from alerts.follow import follow as follow_verdicts
 from alerts.forecast import Expected, Forecast
 from alerts.forecast_rise import Refused
 from alerts.forecast_walk import Told
 from alerts.rule import Key, Rule
-from alerts.state import State, step
+from alerts.state import State
 
 TIDAL = "tidal"
 OF_FORECASTS = ("rising", "time_to")
@@ -44,20 +45,18 @@ def follow(
     told = list(told)
     for rule in rules:
         key = Key(rule.id, device_id)
-        before = states.get(key) or State.rest(rule)
-        for at, said in told:
-            up, hold = judge(rule, said)
-            if up == UNKNOWN or isinstance(said, Refused):
-                continue
-            after = step(rule, before, at, up, hold, late=False)
-            when = datetime.fromtimestamp(at, UTC)
-            if moved := transition(rule, key, rule.kind, before, after, when, said.rise.level_m):
-                found.transitions.append(moved)
-            if not (before.at_rest and after.at_rest):
-                found.states[key] = None if after.at_rest else after
-            before = after
+        each = follow_verdicts(rule, key, rule.kind, states.get(key) or State.rest(rule), _verdicts(rule, told))
+        found.transitions.extend(each.transitions)
+        found.states.update(each.states)
     found.transitions.sort(key=lambda each: each.event_at)
     return found
+
+
+def _verdicts(rule: Rule, told: Iterable[Told]) -> Iterator[Verdict]:
+    for at, said in told:
+        up, hold = judge(rule, said)
+        if up != UNKNOWN and not isinstance(said, Refused):
+            yield Verdict(at, up, hold, said.rise.level_m)
 
 
 def _rising(rule: Rule, said: Forecast) -> tuple[int, int]:

@@ -133,8 +133,8 @@ class Rule(BaseModel):
     scope narrows it to one device, or to those with one value of an attribute: of the rules of one id the most specific
     counts on a device (alerts/rules_scope.py). enabled: False watches nothing there.
     A rung is left when the value has been beyond its bound by hysteresis for delay_off_s. Missing or untrusted
-    readings neither raise nor clear. What the other fields mean is said in alerts/conditions.py; of, alone, by, least and
-    within_s (s) are of together (alerts/incident.py), to_siaga of time_to (alerts/rising.py).
+    readings neither raise nor clear. What the other fields mean is said in alerts/conditions.py; of, alone, by, least
+    and within_s (s) are of together (alerts/incident.py), to_siaga of time_to (alerts/rising.py).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -167,6 +167,11 @@ class Rule(BaseModel):
     def variant(self) -> Variant:
         scope = next((f"{by}={value}" for by, value in self.scope.items()), "")
         return Variant(self.id, self.kind, scope)
+
+    @property
+    def gathers(self) -> tuple[str, ...]:
+        """Rules whose alerts it takes together."""
+        return (*self.of, *self.alone)
 
     @property
     def metrics(self) -> frozenset[str]:
@@ -289,7 +294,8 @@ def _faults_of_levels(rule: Rule) -> Iterator[Fault]:
         yield Fault("level", f"condition {rule.condition!r} takes one")
     for number, rung in enumerate(rule.level):
         if rule.condition in BY_NIGHT and (rung.samples > 1 or rung.delay_on_s):
-            yield Fault(f"level.{number}", f"condition {rule.condition!r} is judged once a night: samples 1, delay_on_s 0")
+            why = "is judged once a night: samples 1, delay_on_s 0"
+            yield Fault(f"level.{number}", f"condition {rule.condition!r} {why}")
     if rule.condition in _BOUNDED:
         yield from _faults_of_bounds(rule, KINDS.get(rule.kind))
 

@@ -18,6 +18,13 @@ EVENTS = {
     "voltage_high": Label("{name}: tegangan tinggi", "{name}: high voltage"),
     "lamp_out": Label("{name}: lampu padam", "{name}: lamp out"),
     "unpowered": Label("{name}: tanpa listrik", "{name}: no mains"),
+    "cabinet_no_mains": Label("{name}: tanpa listrik PLN", "{name}: no mains"),
+    "cabinet_door": Label("{name}: pintu terbuka", "{name}: door open"),
+    "power_shift": Label("{name}: daya menyimpang dari biasanya", "{name}: power is not what it usually is"),
+    "energy_shift": Label("{name}: energi semalam menyimpang", "{name}: last night's energy is unusual"),
+    "energy_balance": Label(
+        "{name}: sebagian energi tidak sampai ke lampu", "{name}: part of the energy does not reach the lamps"
+    ),
     "congestion": Label("{name}: macet", "{name}: congestion"),
     "day_burner": Label("{name}: menyala di siang hari", "{name}: lit by day"),
     "low_power": Label("{name}: daya terlalu rendah", "{name}: draws too little power"),

@@ -184,7 +184,7 @@ def decode_sample(
     sample: Annotated[
         Path, typer.Option(help="A payload, or lines of `mosquitto_sub -F %J` (one packet a line).", dir_okay=False)
     ],
-    kind: Annotated[str, typer.Option(help="Kind of the device: streetlight, water_level, traffic.")],
+    kind: Annotated[str, typer.Option(help="Kind of the device: streetlight, cabinet, water_level, traffic.")],
     topic: Annotated[
         str | None,
         typer.Option(help="Topic it is published under; it chooses the decoder. [the line's own, else a native topic]"),

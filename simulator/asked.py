@@ -114,7 +114,7 @@ class Asked:
     def _city(self, now: datetime) -> Wanted:
         start = None if self.start is None else parse_start(self.start, now)
         hours = float("inf") if self.lasting is None else parse_duration(self.lasting) / 3600
-        fleet = make_fleet(self.devices or DEVICES, self.seed, self.region)
+        fleet = make_fleet(self.devices or DEVICES, self.seed, self.region, cabinets=True)
 
         def plan_at(at: float) -> plans.Plan:
             begin = start.timestamp() if start else at

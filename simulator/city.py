@@ -18,14 +18,19 @@ import numpy.typing as npt
 from devices.device import Device
 from devices.kind import Floats
 from simulator.noise import uniform
-from simulator.pace import Schedule, schedule
-from simulator.physics import gauges, lamps, traffic
+from simulator.pace import FIELD_PACE_S, Schedule, schedule
+from simulator.physics import cabinets, gauges, lamps, traffic
 from simulator.physics.lamp_faults import Failure
 from simulator.physics.rain import Storm
 from simulator.physics.rivers import Rivers
 from simulator.physics.traffic import Incident
 
-WHOLE = frozenset({"dimming_pct", "switch_count", "count", "count_motorcycle", "count_car", "count_heavy", "rssi_dbm"})
+WHOLE = frozenset(
+    {
+        "dimming_pct", "switch_count", "count", "count_motorcycle", "count_car", "count_heavy", "rssi_dbm",
+        "contactor_on", "door_open", "mains_ok",
+    }
+)  # fmt: skip
 WIB = timezone(timedelta(hours=7), "WIB")
 Ints = npt.NDArray[np.int64]
 Texts = npt.NDArray[np.object_]
@@ -67,6 +72,7 @@ class Happenings:
     storms: tuple[Storm, ...] = ()
     failures: tuple[Failure, ...] = ()
     incidents: tuple[Incident, ...] = ()
+    at_cabinets: cabinets.Happens = cabinets.NOTHING
 
 
 class City:
@@ -154,16 +160,18 @@ class City:
     def _made(self, seed: int, start: float, here: Happenings) -> list[tuple[str, Ints, _Measure]]:
         """For each kind the numbers of its devices, ascending, and the function that measures rows of them."""
         kinds = np.array([d.kind for d in self.devices])
-        of = {kind: np.flatnonzero(kinds == kind) for kind in ("streetlight", "water_level", "traffic")}
+        of = {kind: np.flatnonzero(kinds == kind) for kind in FIELD_PACE_S}
         listed = {kind: [self.devices[i] for i in numbers] for kind, numbers in of.items()}
         lit = lamps.lamps_of(listed["streetlight"], seed, faulty_share=here.faulty_share, failures=here.failures)
         rivers = Rivers(seed, start, opening=here.opening, storms=here.storms, seeded=here.seeded)
         wet = gauges.gauges_of(listed["water_level"], seed, rivers)
         counted = traffic.detectors_of(listed["traffic"], seed, incidents=here.incidents)
+        fed = cabinets.cabinets_of(listed["cabinet"], listed["streetlight"], lit, seed, here.at_cabinets)
         measures: dict[str, _Measure] = {
             "streetlight": lambda row, t, period_s: lamps.measure(lit, row, t),
             "water_level": lambda row, t, period_s: gauges.measure(wet, row, t, period_s),
             "traffic": lambda row, t, period_s: traffic.measure(counted, row, t, period_s),
+            "cabinet": lambda row, t, period_s: cabinets.measure(fed, row, t),
         }
         return [(kind, numbers, measures[kind]) for kind, numbers in of.items() if len(numbers)]
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from devices.device import Device, check
 from simulator.asahan import (
     AUTHORITY,
@@ -34,25 +36,25 @@ DIRECTIONS = ("masuk kota", "keluar kota")
 
 
 class Sizes(NamedTuple):
-    """How many gauges (of the seven, in their order), detectors, and lamps in each panel."""
+    """How many gauges (of the seven, in their order) and detectors, and lamps of each panel; whether with cabinets."""
 
     gauges: int
     detectors: int
     panels: tuple[int, ...]
+    cabinets: bool = False
 
 
-def make_fleet(size: int, seed: int, region: str = REGION) -> list[Device]:
-    """`size` devices: gauges first, then detectors, then lamps."""
-    return build(mix(size), seed, region)
+def make_fleet(size: int, seed: int, region: str = REGION, *, cabinets: bool = False) -> list[Device]:
+    """`size` devices: gauges first, then detectors, then lamps, then the cabinets of their panels, if wanted."""
+    return build(mix(size, cabinets), seed, region)
 
 
 def build(sizes: Sizes, seed: int, region: str = REGION) -> list[Device]:
     """A fleet of these sizes, in the same order."""
-    made = [
-        *_gauges(sizes.gauges, region),
-        *_detectors(sizes.detectors, seed, region),
-        *_lamps(sizes.panels, seed, region),
-    ]
+    lamps = list(_lamps(sizes.panels, seed, region))
+    made = [*_gauges(sizes.gauges, region), *_detectors(sizes.detectors, seed, region), *lamps]
+    if sizes.cabinets:
+        made += _cabinets(lamps)
     devices = []
     for device in made:
         checked = check(device)
@@ -72,8 +74,8 @@ def tagged(devices: Sequence[Device], tag: str) -> list[Device]:
     return own
 
 
-def mix(size: int) -> Sizes:
-    """About 93 % lamps, less in small fleets so that all kinds appear."""
+def mix(size: int, cabinets: bool = False) -> Sizes:
+    """About 93 % lamps, less in small fleets so that all kinds appear; cabinets take the place of lamps."""
     if size < 40:
         gauges = min(len(GAUGES), max(1, size // 4))
         detectors = max(1, size // 8) if size > 2 else 0
@@ -81,7 +83,9 @@ def mix(size: int) -> Sizes:
         gauges, detectors = len(GAUGES), max(4, round(0.03 * size))
     lamps = size - gauges - detectors
     panels = max(1, lamps // round(min(150, max(12, lamps / 12)))) if lamps else 0
-    return Sizes(gauges, detectors, tuple(lamps // panels + (p < lamps % panels) for p in range(panels)))
+    if cabinets and (cabinets := lamps > panels):
+        lamps -= panels
+    return Sizes(gauges, detectors, tuple(lamps // panels + (p < lamps % panels) for p in range(panels)), cabinets)
 
 
 def _gauges(count: int, region: str) -> Iterator[Device]:
@@ -157,6 +161,22 @@ def _lamps(panels: Sequence[int], seed: int, region: str) -> Iterator[Device]:
                 round(lon, 6),
                 {"feeder": f"{panel}-{FEEDERS[feeder]}", "panel": panel, "nominal_w": nominal},
             )
+
+
+def _cabinets(lamps: Sequence[Device]) -> Iterator[Device]:
+    """One in the midst of each panel's lamps."""
+    of_panel: dict[str, list[Device]] = {}
+    for lamp in lamps:
+        of_panel.setdefault(lamp.attributes["panel"], []).append(lamp)
+    for panel, members in of_panel.items():
+        lat, lon = (float(np.mean([place or 0.0 for place in places])) for places in zip(
+            *((lamp.lat, lamp.lon) for lamp in members), strict=True))  # fmt: skip
+        place = str(members[0].name).partition(f"{panel} ")[2]
+        load_w = float(sum(lamp.attributes["nominal_w"] for lamp in members))
+        yield Device(
+            f"panel-{panel[2:]}", "cabinet", f"Panel {panel} {place}", members[0].region, members[0].district,
+            round(lat, 6), round(lon, 6), {"panel": panel, "nominal_w": load_w},
+        )  # fmt: skip
 
 
 def _places(panels: int) -> Iterator[Kecamatan]:

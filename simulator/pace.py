@@ -14,9 +14,9 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 
 # The pace of real devices, s.
-FIELD_PACE_S = {"streetlight": 900.0, "water_level": 600.0, "traffic": 300.0}
+FIELD_PACE_S = {"streetlight": 900.0, "water_level": 600.0, "traffic": 300.0, "cabinet": 300.0}
 # Demo pace: far faster, so that a dashboard moves.
-LAMP_S, GAUGE_S, DETECTOR_S = 8.0, 10.0, 30.0
+LAMP_S, GAUGE_S, DETECTOR_S, CABINET_S = 8.0, 10.0, 30.0, 30.0
 LAMPS_AT_DEMO_PACE = 1_200  # more lamps report less often, down to
 LAMP_SLOWEST_S = 60.0
 # Under this a detector's count is so small that flow per hour says nothing.
@@ -60,7 +60,8 @@ def schedule(kinds: Sequence[str], rate: float | None, seconds: Mapping[str, flo
     """
     lamps = kinds.count("streetlight")
     lamp_s = min(max(LAMP_S, LAMP_S * lamps / LAMPS_AT_DEMO_PACE), LAMP_SLOWEST_S)
-    pace = {"streetlight": lamp_s, "water_level": GAUGE_S, "traffic": DETECTOR_S} | dict(seconds or {})
+    pace = {"streetlight": lamp_s, "water_level": GAUGE_S, "traffic": DETECTOR_S, "cabinet": CABINET_S}
+    pace |= dict(seconds or {})
     interval = np.array([pace[kind] for kind in kinds])
     if rate is not None:
         if not 0 < rate < float("inf"):

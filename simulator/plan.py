@@ -19,11 +19,12 @@ from simulator.city import WIB, City, Happenings
 from simulator.faults import AnyFault
 from simulator.faults.fault import Scope
 from simulator.fleet import Sizes, build, make_fleet, tagged
+from simulator.physics.cabinets import Happens, Spell
 from simulator.physics.lamp_faults import Failure
 from simulator.physics.lamp_faults import Fault as LampFault
 from simulator.physics.rain import Storm
 from simulator.physics.traffic import Incident
-from simulator.scenario import Expectation, FleetTable, Scenario, ScenarioError, StormTable, TripTable
+from simulator.scenario import Expectation, FleetTable, Scenario, ScenarioError, StormTable, TapTable, TripTable
 
 HOUR_S = 3600.0
 FOR_EVER_MS = 2**62
@@ -31,9 +32,9 @@ STRANGER_SUFFIX = "-x"  # of a device beside a registered one, that nobody knows
 
 
 class Trip(NamedTuple):
-    """Lamps (numbers in the fleet) without mains between two epoch ms."""
+    """Lamps and their cabinet (numbers in the fleet) without mains between two epoch ms."""
 
-    lamps: tuple[int, ...]
+    devices: tuple[int, ...]
     from_ms: int
     until_ms: int
 
@@ -84,7 +85,7 @@ def plan(
     """Set a scenario in time. start, hours and devices replace its own. Raises ScenarioError."""
     begin = (start or scenario.start).timestamp()
     lasting = hours or scenario.hours
-    plain = make_fleet(devices, seed, region) if devices else build(Sizes(*_sizes(scenario.fleet)), seed, region)
+    plain = make_fleet(devices, seed, region) if devices else build(_sizes(scenario.fleet), seed, region)
     names = tuple(device.id for device in plain)
     if devices is None:  # in another fleet, what is not there cannot break
         _check_faults(scenario, plain, name)
@@ -100,6 +101,7 @@ def plan(
             Incident(i.site, begin + i.from_h * HOUR_S, begin + i.until_h * HOUR_S, i.capacity)
             for i in scenario.incident
         ),
+        at_cabinets=_of_cabinets(scenario, plain, trips, begin, name),
     )
     city = City(_own(plain, tag, name), seed, begin, seconds=scenario.pace.model_dump(), happenings=happenings)
     end_ms = city.start_ms + round(lasting * HOUR_S * 1000)
@@ -120,8 +122,8 @@ def plan_city(
     return Plan("city", seed, region, city.start_ms, end_ms, city, names)
 
 
-def _sizes(table: FleetTable) -> tuple[int, int, tuple[int, ...]]:
-    return table.gauges, table.detectors, table.panels
+def _sizes(table: FleetTable) -> Sizes:
+    return Sizes(table.gauges, table.detectors, table.panels, table.cabinets)
 
 
 def _tag(name: str, seed: int, start: datetime | None, hours: float | None, devices: int | None) -> str:
@@ -159,7 +161,31 @@ def _storm(table: StormTable, begin: float) -> Storm:
 
 
 def _lamps(fleet: Sequence[Device]) -> list[int]:
-    return [i for i, device in enumerate(fleet) if device.kind == "streetlight"]
+    return _of_kind(fleet, "streetlight")
+
+
+def _of_kind(fleet: Sequence[Device], kind: str) -> list[int]:
+    return [i for i, device in enumerate(fleet) if device.kind == kind]
+
+
+def _of_cabinets(
+    scenario: Scenario, fleet: Sequence[Device], trips: Sequence[Trip], begin: float, origin: str
+) -> Happens:
+    """What happens to cabinets, which are named by their place among the cabinets."""
+    numbers = _of_kind(fleet, "cabinet")
+    place = {fleet[i].attributes["panel"]: row for row, i in enumerate(numbers)}
+    found: dict[str, list[Spell]] = {"tap": [], "visit": []}
+    for field, tables in (("tap", scenario.tap), ("visit", scenario.visit)):
+        for table in tables:
+            if table.panel not in place:
+                there = ", ".join(sorted(place)) or "none: [fleet] cabinets = true"
+                raise ScenarioError(f"{origin}: {field}.panel: no cabinet at panel {table.panel!r}; there are {there}")
+            since, until = begin + table.from_h * HOUR_S, begin + table.until_h * HOUR_S
+            watts = table.watts if isinstance(table, TapTable) else 0.0
+            found[field].append(Spell(place[table.panel], since, until, watts))
+    dark = [Spell(row, trip.from_ms / 1000, trip.until_ms / 1000)
+            for trip in trips for row, i in enumerate(numbers) if i in trip.devices]  # fmt: skip
+    return Happens(tuple(found["tap"]), tuple(dark), tuple(found["visit"]))
 
 
 def _trip(table: TripTable, fleet: Sequence[Device], begin: float, origin: str) -> Trip:
@@ -167,6 +193,7 @@ def _trip(table: TripTable, fleet: Sequence[Device], begin: float, origin: str) 
     if not fed:
         panels = sorted({str(fleet[i].attributes.get("panel")) for i in _lamps(fleet)})
         raise ScenarioError(f"{origin}: trip.panel: no panel {table.panel!r}; there are {', '.join(panels)}")
+    fed += tuple(i for i in _of_kind(fleet, "cabinet") if fleet[i].attributes["panel"] == table.panel)
     return Trip(fed, round((begin + table.from_h * HOUR_S) * 1000), round((begin + table.until_h * HOUR_S) * 1000))
 
 
@@ -177,7 +204,9 @@ def _failures(
     place = {device: row for row, device in enumerate(_lamps(fleet))}
     dark: dict[int, list[tuple[float, float]]] = {i: [] for i in place}
     for trip in trips:
-        for i in trip.lamps:
+        for i in trip.devices:
+            if i not in place:
+                continue
             dark[i].append((trip.from_ms / 1000, trip.until_ms / 1000))
     found = [Failure(place[i], LampFault.UNPOWERED, *span) for i, spans in dark.items() for span in spans]
     for table in scenario.failure:

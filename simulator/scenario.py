@@ -44,11 +44,13 @@ class _Span(_Table):
 
 
 class FleetTable(_Table):
-    """gauges and detectors: how many. panels: the lamps of each panel, which are P-01, P-02, …"""
+    """gauges and detectors: how many. panels: the lamps of each panel, which are P-01, P-02, …; cabinets: with a meter
+    in front of each, panel-01, panel-02, …"""
 
     gauges: int = Field(default=len(GAUGES), ge=0, le=len(GAUGES))
     detectors: int = Field(default=6, ge=0, le=100_000)
     panels: tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...] = (40, 40)
+    cabinets: bool = False
 
     @model_validator(mode="after")
     def _somebody(self) -> Self:
@@ -63,6 +65,7 @@ class Pace(_Table):
     streetlight: float = Field(default=FIELD_PACE_S["streetlight"], ge=1, le=86_400)
     water_level: float = Field(default=FIELD_PACE_S["water_level"], ge=1, le=86_400)
     traffic: float = Field(default=FIELD_PACE_S["traffic"], ge=1, le=86_400)
+    cabinet: float = Field(default=FIELD_PACE_S["cabinet"], ge=1, le=86_400)
 
 
 class StormTable(_Table):
@@ -85,7 +88,21 @@ class FailureTable(_Span):
 
 
 class TripTable(_Span):
-    """A panel without mains: each lamp sends a last report at 0 V, is silent, and boots when power is back."""
+    """A panel without mains: each lamp sends a last report at 0 V, is silent, and boots when power is back; so does its
+    cabinet, if it has one."""
+
+    panel: str
+
+
+class TapTable(_Span):
+    """Somebody else's load behind the meter of a panel's cabinet, in W."""
+
+    panel: str
+    watts: float = Field(gt=0, le=100_000)
+
+
+class VisitTable(_Span):
+    """Somebody at the cabinet of a panel: its door is open."""
 
     panel: str
 
@@ -144,6 +161,8 @@ class Scenario(_Table):
     storm: tuple[StormTable, ...] = ()
     failure: tuple[FailureTable, ...] = ()
     trip: tuple[TripTable, ...] = ()
+    tap: tuple[TapTable, ...] = ()
+    visit: tuple[VisitTable, ...] = ()
     incident: tuple[IncidentTable, ...] = ()
     fault: tuple[AnyFault, ...] = ()
     expect: tuple[Expectation, ...] = ()

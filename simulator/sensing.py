@@ -34,18 +34,18 @@ class Sensing:
             yield block, self._items(block)
 
     def _blocks(self, t0_ms: int, t1_ms: int) -> list[Block]:
-        """The city's reports, less those of lamps without mains, with the last report of each as it loses them."""
+        """The city's reports, less those of who is without mains, with the last report of each as it loses them."""
         blocks = self._city.blocks(t0_ms, t1_ms)
         device = np.concatenate([b.device for b in blocks]) if blocks else np.zeros(0, dtype=np.int64)
         ts_ms = np.concatenate([b.ts_ms for b in blocks]) if blocks else np.zeros(0, dtype=np.int64)
         if self._plan.trips:
             for trip in self._plan.trips:
-                lamps = np.array(trip.lamps, dtype=np.int64)
-                dark = np.isin(device, lamps) & (ts_ms >= trip.from_ms) & (ts_ms < trip.until_ms)
+                fed = np.array(trip.devices, dtype=np.int64)
+                dark = np.isin(device, fed) & (ts_ms >= trip.from_ms) & (ts_ms < trip.until_ms)
                 device, ts_ms = device[~dark], ts_ms[~dark]
                 if t0_ms <= trip.from_ms < t1_ms:
-                    device = np.concatenate([device, lamps])
-                    ts_ms = np.concatenate([ts_ms, np.full(len(lamps), trip.from_ms, dtype=np.int64)])
+                    device = np.concatenate([device, fed])
+                    ts_ms = np.concatenate([ts_ms, np.full(len(fed), trip.from_ms, dtype=np.int64)])
             order = np.lexsort((ts_ms, device))
             device, ts_ms = device[order], ts_ms[order]
             seq = np.zeros(len(device), dtype=np.int64)
@@ -74,7 +74,7 @@ class Sensing:
             for device, at_ms in fault.moments(scope):
                 found[device].append(at_ms)
         for trip in self._plan.trips:
-            for device in trip.lamps:
+            for device in trip.devices:
                 found[device].append(trip.until_ms)
         return {device: sorted(moments) for device, moments in found.items()}
 

@@ -35,11 +35,13 @@ STANDING_ALERTS = """
 SELECT rule, device_id, historical, %(now)s::timestamptz FROM alert WHERE open AND active AND rule = ANY (%(rules)s)
 """
 # Incidents of which few still stand: the clock may end them. An incident began with enough of its members, so while
-# half of all it ever had stand, half of those that are asked for do.
+# half of all it ever had stand, half of those that are asked for do. One that a cabinet made began with however few:
+# once that is well, the clock may end it.
 DWINDLING = """
 SELECT i.rule, i.device_id FROM alert AS i JOIN alert AS m ON m.parent_id = i.id
 WHERE i.device_id LIKE '$%/%' AND i.open AND i.active AND NOT i.historical
 GROUP BY i.id HAVING 2 * count(DISTINCT m.device_id) FILTER (WHERE m.active) < count(DISTINCT m.device_id)
+    OR bool_or(m.kind <> i.kind) AND NOT bool_or(m.active AND m.kind <> i.kind)
 """
 # An alert that came back began with its last return.
 BEGAN = """

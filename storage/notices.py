@@ -22,7 +22,8 @@ State = Literal["waiting", "sent", "dead", "failed"]
 FACTS = f"""
 SELECT a.id AS alert_id, a.rule, a.kind, a.metric, a.device_id, coalesce(d.name, a.device_id) AS name,
     d.id IS NOT NULL AS registered, d.district, coalesce(d.attributes, '{{}}') AS attributes,
-    (SELECT count(DISTINCT m.device_id)::int FROM alert AS m WHERE m.parent_id = a.id) AS members,
+    (SELECT count(DISTINCT m.device_id)::int FROM alert AS m
+     WHERE m.parent_id = a.id AND a.kind IN (m.kind, 'installation')) AS members,
     a.severity, a.peak_severity, a.siaga,
     (SELECT min(t.siaga) FROM transition AS t WHERE t.alert_id = a.id) AS worst_siaga, a.active,
     CASE WHEN a.acked THEN a.acked_by END AS acked_by, a.assignee, a.raised_at, a.cleared_at,
@@ -104,7 +105,7 @@ SELECT {ITEM} FROM delivery AS d JOIN delivery_alert AS x ON x.delivery_id = d.i
 class Facts(NamedTuple):
     """An alert as it is told, with its device. name is what people call it; value_at: when the value was so.
 
-    members: how many devices an incident stands for.
+    members: how many devices of its kind an incident stands for.
     """
 
     alert_id: int

@@ -27,7 +27,8 @@ CASE WHEN a.window_id IS NOT NULL THEN (SELECT w.what FROM service_window AS w W
      WHEN a.parent_id IS NOT NULL THEN 'parent' END AS suppressed,
 a.window_id, a.parent_id, a.superseded, a.superseded_by, a.version,
 CASE WHEN a.device_id LIKE '$%%/%%' OR a.rule = 'stream_silent' THEN (
-    SELECT count(DISTINCT m.device_id)::int FROM alert AS m WHERE m.parent_id = a.id) END AS members
+    SELECT count(DISTINCT m.device_id)::int FROM alert AS m
+    WHERE m.parent_id = a.id AND a.kind IN (m.kind, 'installation')) END AS members
 """
 TRANSITION = f"""
 t.id, t.what, t.from_severity, t.to_severity, t.siaga, {time_sql("t.event_at")} AS event_at,

@@ -13,8 +13,10 @@ from tests.storage.world import World
 from worker import group, notify
 from worker.context import Context
 from worker.dispatch import dispatch_at
+from worker.energy import judge_nights_at, watch_power_at
 from worker.forecast import forecast_at
 from worker.review import review_past_at
+from worker.roll_up import roll_up
 
 ON_THE_WAY = timedelta(milliseconds=200)
 TO_SEND = "SELECT id FROM delivery WHERE sent_at IS NULL AND NOT gave_up ORDER BY id"
@@ -25,6 +27,7 @@ async def live(world: World, here: Context, plan: Plan, step_s: float = 60) -> N
     """The whole of a plan whose devices the world knows, a step at a time."""
     field, at_ms, step_ms = Field(plan), plan.start_ms, round(step_s * 1000)
     heard = _time(plan.start_ms)
+    meters = any(device.kind == "cabinet" for device in plan.fleet)
     while at_ms < plan.end_ms:
         packets = field.window(at_ms, at_ms + step_ms).packets
         at_ms += step_ms
@@ -35,6 +38,8 @@ async def live(world: World, here: Context, plan: Plan, step_s: float = 60) -> N
         if packets:
             heard = now
         await _look_for_silence(world, heard, now)
+        if meters:
+            await roll_up(here)
         await look(here, now)
 
 
@@ -44,6 +49,8 @@ async def look(here: Context, now: datetime) -> None:
         while await group.look(conn, here.outbox, now, here.settings.notify_min_severity):
             pass
     await forecast_at(here, now)
+    await watch_power_at(here, now)
+    await judge_nights_at(here, now)
     await review_past_at(here, now)
     await dispatch_at(here, now)
     async with here.pool.connection() as conn:

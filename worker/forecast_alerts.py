@@ -41,7 +41,7 @@ async def judge(
         each = follow(ours, gauge.id, gauge.attributes, states, told[gauge.id])
         found.transitions.extend(each.transitions)
         found.states.update(each.states)
-    await _write(here, conn, found, now)
+    await write(here, conn, found, now)
 
 
 async def close_unfit(here: Context, conn: Conn, now: datetime) -> None:
@@ -61,13 +61,14 @@ async def close_unfit(here: Context, conn: Conn, now: datetime) -> None:
         return
     async with conn.transaction():
         why = f"rule changed (version {known.version})"
-        await _write(here, conn, Evaluated(closings(await rules.claim_states(conn, unfit), now, why), {}, []), now)
+        await write(here, conn, Evaluated(closings(await rules.claim_states(conn, unfit), now, why), {}, []), now)
 
 
-async def _write(here: Context, conn: Conn, found: Evaluated, now: datetime) -> None:
+async def write(here: Context, conn: Conn, found: Evaluated, now: datetime) -> None:
+    """Keep what rules have found and have people told; last in a transaction, as it takes the event log."""
     await alert_write.write_states(conn, found.states)
     moved = await alert_write.write_transitions(conn, found.transitions, now)
     await announce(here.outbox, conn, moved, here.settings.notice_severity)
     for each in moved:
-        log.info("forecast.alert", rule=each.transition.key.rule, device=each.transition.key.device_id,
+        log.info("rule.alert", rule=each.transition.key.rule, device=each.transition.key.device_id,
                  what=each.transition.what)  # fmt: skip

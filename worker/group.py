@@ -79,16 +79,16 @@ class _Look:
         together = [rule for rule in in_force.rules if rule.condition == "together" and rule.enabled]
         await self._end_unasked(in_force, together, was.rules_version)
         await self._stream(in_force)
-        of = {each for rule in together for each in rule.of}
+        of = {each for rule in together for each in rule.gathers}
         touched = await incident_facts.events(conn, was.event_id, until, of)
         changed = [each.rule for each in in_force.in_force if each.version > was.rules_version]
-        fresh = {each for rule in together if rule in changed for each in rule.of}
+        fresh = {each for rule in together if rule in changed for each in rule.gathers}
         if fresh:
             touched += await incident_facts.standing_alerts(conn, fresh, self._now)
         dwindling = await incident_facts.dwindling(conn)
         standing = await incident_facts.standing(conn)
         for rule in together:
-            mine = [each for each in touched if each.rule in rule.of]
+            mine = [each for each in touched if each.rule in rule.gathers]
             groups = [found for rule_id, found in dwindling if rule_id == rule.id and found.by in rule.by]
             if mine or groups:
                 others = [each for each in standing if each.rule != rule.id and not each.historical]
@@ -112,8 +112,8 @@ class _Look:
         found = incident_facts.by_group(devices, rule.by)
         live, late = (self._since(rule, touched, historical) for historical in (False, True))
         kept = await incident_facts.kept(conn, rule.id, asked, late)
-        steps = await incident_facts.steps(conn, devices.keys(), rule.of, live, late, kept)
-        given = told(reserved.without(steps, devices))
+        steps = await incident_facts.steps(conn, devices.keys(), rule.gathers, live, late, kept)
+        given = told(reserved.without(steps, devices), rule.alone)
         wanted = plan(rule, {group: found.get(group, frozenset()) for group in asked}, given, kept, self._now)
         await incidents.Writer(conn, self._jobs, rule, self._now, self._least).write(wanted)
 
@@ -141,12 +141,15 @@ class _Look:
 
 
 def _watched(rule: Rule, every: Iterable[Rule], devices: Mapping[str, Known]) -> dict[str, Known]:
-    """Those whose kind the rule is about; one for all kinds gives way to one of its id for the kind."""
+    """Those whose kind the rule is about, or of which one alert is enough for it.
+
+    A rule for all kinds gives way to one of its id for the kind."""
     own = {each.kind for each in every if each.id == rule.id}
+    alone = {each.kind for each in every if each.id in rule.alone}
     return {
         device_id: device
         for device_id, device in devices.items()
-        if device.kind == rule.kind or (rule.kind == "*" and device.kind not in own)
+        if device.kind == rule.kind or device.kind in alone or (rule.kind == "*" and device.kind not in own)
     }
 
 
@@ -170,7 +173,7 @@ class _Reserved:
 
     def _waits(self, step: Step, device: Known) -> bool:
         return any(
-            step.rule in rule.of
+            step.rule in rule.gathers
             and device.attributes.get(each.group.by) == each.group.name
             and step.at >= each.begin - timedelta(seconds=rule.within_s)
             for each, rule in self._standing

@@ -18,6 +18,7 @@ from worker import database, metrics
 from worker.context import Context
 from worker.count_ledger import count_ledger
 from worker.dispatch import count_dead, dispatch
+from worker.energy import judge_nights, watch_power
 from worker.forecast import forecast, forget_forecasts, learn_lags
 from worker.group import group
 from worker.retain import retain
@@ -58,6 +59,8 @@ SCHEDULE = (
     Job(HOUR, retain),
     Job(60, forecast),
     Job(HOUR, learn_lags),
+    Job(120, watch_power),
+    Job(HOUR, judge_nights),
     Job(HOUR, forget_forecasts),
 )
 

@@ -45,6 +45,8 @@ _UNITS: dict[str, tuple[str, Scale]] = {
     "min": ("time", Scale(60.0)),
     "h": ("time", Scale(3600.0)),
     "d": ("time", Scale(86_400.0)),
+    "Hz": ("frequency", Scale(1.0)),
+    "mHz": ("frequency", Scale(0.001)),
     "1": ("ratio", Scale(1.0)),
     "/": ("ratio", Scale(1.0)),
     "%": ("ratio", Scale(0.01)),

@@ -23,7 +23,7 @@ from simulator.noise import normal, uniform
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 NEVER = -1
 Ints = npt.NDArray[np.int64]
-KindName = Literal["streetlight", "water_level", "traffic"]
+KindName = Literal["streetlight", "water_level", "traffic", "cabinet"]
 Share = Field(default=1.0, gt=0, le=1)
 HOURS_MAX = 24.0 * 366
 SpellHours = Annotated[float, Field(gt=0, le=24 * 14)]

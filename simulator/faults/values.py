@@ -14,7 +14,8 @@ from simulator.faults.fault import DAY_MS, NEVER, Fault, Scope, SpellHours, Spel
 
 # The metric a sensor of each kind stands and falls with. A gauge sends one of the two; a level that rises is a
 # distance that shrinks.
-MEASURED = {"water_level": ("level_m", "distance_m"), "streetlight": ("power_w",), "traffic": ("speed_kmh",)}
+MEASURED = {"water_level": ("level_m", "distance_m"), "streetlight": ("power_w",), "traffic": ("speed_kmh",),
+            "cabinet": ("power_w",)}  # fmt: skip
 SIGN = {"distance_m": -1.0}
 # How far a metric usually ranges, in its unit, and its noise: the measure of spikes and of bursts.
 SPAN = {"level_m": 2.0, "distance_m": 2.0, "power_w": 100.0, "speed_kmh": 50.0}

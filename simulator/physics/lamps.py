@@ -43,7 +43,7 @@ OLD_SHARE = 1 / 6  # of panels, with discharge lamps
 MAINS_V = 222.0  # at the panel by day
 WEAK_V = 24.0  # what a weak feeder loses more
 WANDER_V = 0.6  # standard deviation; more, and a day at the panel would span more than those 7 V
-__all__ = ["FAULTY_SHARE", "Failure", "Fault", "Lamps", "lamps_of", "measure"]
+__all__ = ["FAULTY_SHARE", "Failure", "Fault", "Lamps", "lamps_of", "load", "measure", "panel_v"]
 _FACTOR = 0.97, round(0.97 - 0.35 * (1 - DIM) ** 3, 3), 0.45  # at full light, dimmed, and of a driver that is broken
 _FACTOR_LOW = 0.62  # without its capacitor
 Ints = npt.NDArray[np.int64]
@@ -120,6 +120,13 @@ def measure(lamps: Lamps, row: Ints, t: Floats) -> dict[str, Floats]:
     }
 
 
+def load(lamps: Lamps, row: Ints, t: Floats) -> tuple[Floats, Floats]:
+    """What lamps draw for rows of (lamp, epoch s), without errors of meters: W, and Ws since commissioning."""
+    at = moment(lamps.duty, row, t)
+    drawn_w = drawn(lamps.duty, row, at, _fault_at(lamps, row, t)).watts
+    return drawn_w, _counters(lamps, row, t, totals(lamps.duty, row, at, lamps.fault[row])).watt_s
+
+
 def _duty(devices: Sequence[Device], key: Ints, seed: int) -> Duty:
     lon = np.array([CENTRE[1] if d.lon is None else d.lon for d in devices])
     nominal = np.array([float(d.attributes.get("nominal_w", 90.0)) for d in devices])
@@ -184,9 +191,14 @@ def _voltage(lamps: Lamps, row: Ints, t: Floats, lit: npt.NDArray[np.bool_], fau
     drop = lamps.drop_v[row]
     drop[np.flatnonzero(fault == Fault.LOW_VOLTAGE)] += WEAK_V
     drop *= np.where(lit, 1.0, minutely(_load, t))
-    volts = minutely(_panel_v, t) - drop + WANDER_V * lamps.volts.at(row, t).clip(-2.5, 2.5)
+    volts = panel_v(t) - drop + WANDER_V * lamps.volts.at(row, t).clip(-2.5, 2.5)
     volts[np.flatnonzero(fault == Fault.UNPOWERED)] = 0.0
     return np.asarray(volts)
+
+
+def panel_v(t: Floats) -> Floats:
+    """Voltage at a panel."""
+    return minutely(_panel_v, t)
 
 
 def _panel_v(t: Floats) -> Floats:

@@ -14,6 +14,9 @@ from devices.device import Device
 from simulator.truth.folder import Clock, Expected, ExpectedIncident
 
 RULE, OF = "outage", ("unpowered", "stale")
+# One such alert of the panel's cabinet is enough.
+ALONE = "cabinet_no_mains"
+KINDS = ("streetlight", "cabinet")
 # Large groups first: what a panel stands for, its feeders do not.
 BY = ("panel", "feeder")
 SHARE, LEAST = 0.6, 5
@@ -28,6 +31,7 @@ class _Lamp(NamedTuple):
     raised_ms: int
     cleared_ms: float
     off_ms: float
+    alone: bool
 
 
 class _Found(NamedTuple):
@@ -53,7 +57,7 @@ def expected_incidents(
 def _all(
     fleet: Sequence[Device], heard: Collection[str], alerts: Sequence[Expected], clock: Clock
 ) -> list[ExpectedIncident]:
-    lamps = [_lamp(alert) for alert in alerts if alert.rule in OF]
+    lamps = [_lamp(alert) for alert in alerts if alert.rule in (*OF, ALONE)]
     found: list[ExpectedIncident] = []
     for by in BY:
         for name, devices in sorted(_groups(fleet, heard, by).items()):
@@ -67,7 +71,7 @@ def _all(
 def _groups(fleet: Sequence[Device], heard: Collection[str], by: str) -> dict[str, set[str]]:
     found: defaultdict[str, set[str]] = defaultdict(set)
     for device in fleet:
-        if device.kind == "streetlight" and device.id in heard and device.attributes.get(by):
+        if device.kind in KINDS and device.id in heard and device.attributes.get(by):
             found[str(device.attributes[by])].add(device.id)
     return found
 
@@ -76,7 +80,7 @@ def _of_group(lamps: Sequence[_Lamp], needed: int) -> Iterator[_Found]:
     members: set[_Lamp] = set()
     opened_ms: int | None = None
     few_since: float | None = None
-    if len({lamp.device_id for lamp in lamps}) < needed:
+    if len({lamp.device_id for lamp in lamps}) < needed and not any(lamp.alone for lamp in lamps):
         return
     for at_ms in sorted({moment for lamp in lamps for moment in (lamp.raised_ms, lamp.cleared_ms)}):
         if opened_ms is not None and few_since is not None and at_ms >= few_since + DWINDLED_MS:
@@ -85,7 +89,9 @@ def _of_group(lamps: Sequence[_Lamp], needed: int) -> Iterator[_Found]:
         standing = [lamp for lamp in lamps if lamp.raised_ms <= at_ms < lamp.cleared_ms]
         if opened_ms is None:
             fresh = [lamp for lamp in standing if lamp.raised_ms >= at_ms - WITHIN_MS]
-            if len({lamp.device_id for lamp in fresh}) >= needed:
+            if len({lamp.device_id for lamp in fresh}) >= needed or any(
+                lamp.alone and lamp.raised_ms == at_ms for lamp in fresh
+            ):
                 opened_ms, members = int(at_ms), set(fresh)
             continue
         members.update(lamp for lamp in standing if lamp.raised_ms > opened_ms)
@@ -93,7 +99,7 @@ def _of_group(lamps: Sequence[_Lamp], needed: int) -> Iterator[_Found]:
         if not left:
             yield _Found(tuple(sorted(members)), opened_ms, at_ms)
             opened_ms, few_since, members = None, None, set()
-        elif len(left) < needed / 2:
+        elif len(left) < needed / 2 and not any(lamp.alone for lamp in members if lamp in standing):
             few_since = at_ms if few_since is None else few_since
         else:
             few_since = None
@@ -103,7 +109,7 @@ def _of_group(lamps: Sequence[_Lamp], needed: int) -> Iterator[_Found]:
 
 def _lamp(alert: Expected) -> _Lamp:
     cleared_ms = NEVER if alert.cleared_ms is None else alert.cleared_ms
-    return _Lamp(alert.device_id, alert.steps[0].at_ms, cleared_ms, 1000 * alert.tolerance_s)
+    return _Lamp(alert.device_id, alert.steps[0].at_ms, cleared_ms, 1000 * alert.tolerance_s, alert.rule == ALONE)
 
 
 def _told(by: str, name: str, found: _Found, clock: Clock) -> ExpectedIncident:

@@ -12,6 +12,7 @@ from typing import Literal
 RuleName = Literal[
     "siaga", "level_missing", "sensor_fault", "voltage_low", "voltage_high", "lamp_out", "unpowered", "day_burner",
     "low_power", "high_power", "low_power_factor", "cycling", "congestion", "stopped", "loop_fault",
+    "cabinet_no_mains", "cabinet_door",
 ]  # fmt: skip
 
 
@@ -63,6 +64,11 @@ RULES = (
     ExpectedRule("level_missing", "water_level", (Rung(0, delay_on_s=3_600),)),
     ExpectedRule("sensor_fault", "water_level", (Rung(1, samples=3),), 0.0, 1_800),
     ExpectedRule("sensor_fault", "streetlight", (Rung(0, samples=3),), 0.0, 1_800),
+    ExpectedRule("voltage_low", "cabinet", (Rung(1, 198.0, 1, 600), Rung(2, 180.0, 2)), 2.0, 600),
+    ExpectedRule("voltage_high", "cabinet", (Rung(1, 231.0, 1, 600), Rung(2, 250.0, 2)), 2.0, 600),
+    ExpectedRule("cabinet_no_mains", "cabinet", (Rung(2, 0.5),)),
+    ExpectedRule("cabinet_door", "cabinet", (Rung(1, 0.5, delay_on_s=300),)),
+    ExpectedRule("sensor_fault", "cabinet", (Rung(0, samples=3),), 0.0, 1_800),
     ExpectedRule("sensor_fault", "traffic", (Rung(0, samples=3),), 0.0, 1_800),
 )
 MAINS_V = 50.0  # under it voltage_low, lamp_out and low_power say nothing
@@ -74,7 +80,7 @@ STANDING_PCT, FULL_PCT = 40.0, 80.0  # above it a crawling lane stands; one on w
 BLIND_GUARD_S = 3_600  # around sunrise and sunset, for loop_fault
 
 # Three intervals and 5 min; lamps 3 h 5 min, as they report hourly by day.
-SILENT_S = {"streetlight": 11_100, "water_level": 2_100, "traffic": 1_200}
-SILENT_SEVERITY = {"streetlight": 0, "water_level": 1, "traffic": 0}
+SILENT_S = {"streetlight": 11_100, "water_level": 2_100, "traffic": 1_200, "cabinet": 1_200}
+SILENT_SEVERITY = {"streetlight": 0, "water_level": 1, "traffic": 0, "cabinet": 0}
 # Silent devices are looked for every 10 s; 30 s are the way of a reading through broker and database.
 SILENT_CHECK_S, SILENT_SLACK_S = 10, 30

@@ -13,6 +13,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "streetlight": ("power_w", "voltage_v", "dimming_pct", "power_factor", "switch_count"),
     "water_level": ("level_m",),
     "traffic": ("speed_kmh", "occupancy_pct", "count"),
+    "cabinet": ("voltage_min_v", "voltage_max_v", "mains_ok", "door_open"),
 }
 
 
@@ -27,10 +28,15 @@ def verdicts(rule: ExpectedRule, course: Course) -> Verdicts | None:
         case "sensor_fault":
             return told([~course.trusted], [~course.trusted], np.ones(len(course.trusted), dtype=np.bool_))
         case "voltage_high":
-            return rising(rule, course.columns["voltage_v"], course.bounds(rule))
+            highest = "voltage_max_v" if rule.kind == "cabinet" else "voltage_v"
+            return rising(rule, course.columns[highest], course.bounds(rule))
         case "voltage_low":
-            voltage = course.columns["voltage_v"]
+            voltage = course.columns["voltage_min_v" if rule.kind == "cabinet" else "voltage_v"]
             return falling(rule, np.where(voltage < MAINS_V, np.nan, voltage), course.bounds(rule))
+        case "cabinet_no_mains":
+            return falling(rule, course.columns["mains_ok"], course.bounds(rule))
+        case "cabinet_door":
+            return rising(rule, course.columns["door_open"], course.bounds(rule))
         case "lamp_out":
             return lamp.lamp_out(course)
         case "unpowered":

@@ -69,6 +69,13 @@ class TestOutages:
         (one,) = outages([*lamps, spell(5, 0)], FIVE, at(90))
         assert one.members == (1, 2, 3, 4, 5, 9)
 
+    def test_of_a_cabinet_one_is_enough_and_while_it_stands_nobody_is_too_few(self) -> None:
+        cabinet = spell(1, 0, 90, device="panel-01")._replace(alone=True)
+        assert short(outages([cabinet], FIVE, at(95))) == [(0, 90, (1,), ())]
+        lamps = [cabinet, spell(2, 1, 95), spell(3, 2)]
+        assert short(outages(lamps, FIVE, at(96))) == [(0, None, (1, 2, 3), ())]
+        assert short(outages(lamps, FIVE, at(120))) == [(0, 100, (1, 2, 3), (3,))]
+
     def test_while_it_stands_others_join_whenever_they_come(self) -> None:
         lamps = [spell(number, 0, 200) for number in range(1, 6)] + [spell(6, 180)]
         assert short(outages(lamps, FIVE, at(199))) == [(0, None, (1, 2, 3, 4, 5, 6), ())]

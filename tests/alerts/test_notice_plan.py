@@ -20,7 +20,7 @@ channels = ["chat"]
 name = "bpbd"
 fallback = ["Rudi"]
 """
-KNOWN = "streetlight, traffic, water_level and installation"
+KNOWN = "cabinet, streetlight, traffic, water_level and installation"
 ROUTE = '[[route]]\nname = "river"\nsteps = [{ to = ["Rudi"] }]\n'
 
 

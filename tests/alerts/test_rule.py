@@ -41,6 +41,10 @@ class TestShipped:
                 "low_power_factor", "cycling", "outage", *anywhere,
             },
             "traffic": {"congestion", "stopped", "loop_fault", *anywhere},
+            "cabinet": {
+                "voltage_low", "voltage_high", "cabinet_no_mains", "cabinet_door", "power_shift", "energy_shift",
+                "energy_balance", *anywhere,
+            },
         }  # fmt: skip
 
     def test_the_siaga_ladder_is_that_of_the_design(self) -> None:

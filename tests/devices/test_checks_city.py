@@ -18,11 +18,11 @@ from devices.topics import readings_topic
 from ingest.intake import Limits, take_in
 from simulator.city import City, Happenings
 from simulator.fleet import Sizes, build
-from simulator.pace import DETECTOR_S, FIELD_PACE_S, GAUGE_S, LAMP_S
+from simulator.pace import CABINET_S, DETECTOR_S, FIELD_PACE_S, GAUGE_S, LAMP_S
 
 START = datetime(2026, 11, 9, tzinfo=UTC).timestamp()
 LIMITS = Limits(262_144, 1_000, 300, 900, 3_650)
-DEMO_PACE_S = {"streetlight": LAMP_S, "water_level": GAUGE_S, "traffic": DETECTOR_S}
+DEMO_PACE_S = {"streetlight": LAMP_S, "water_level": GAUGE_S, "traffic": DETECTOR_S, "cabinet": CABINET_S}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -48,7 +48,8 @@ def flagged(city: City, hours: float, step_h: float = 6.0) -> Iterator[Readings]
 )
 def test_nothing_is_suspect_in_a_healthy_city(hours: float, pace: dict[str, float], seed: int) -> None:
     """Faulty lamps, storms, rush hours and tides included: they are real."""
-    city = City(build(Sizes(7, 14, (20,)), seed), seed, START, seconds=pace, happenings=Happenings(faulty_share=0.3))
+    fleet = build(Sizes(7, 14, (20,), cabinets=True), seed)
+    city = City(fleet, seed, START, seconds=pace, happenings=Happenings(faulty_share=0.3))
     seen = set()
     for readings in flagged(city, hours):
         wrong = np.flatnonzero(readings.qc != Quality.GOOD)

@@ -145,7 +145,7 @@ def test_readings_flow(up: Up) -> None:
     until(lambda: len(up.get("/api/v1/latest").json()["items"]) == 40, "a reading of every device")
     up.goes_on()
     kinds = {item["kind"] for item in up.get("/api/v1/latest").json()["items"]}
-    assert kinds == {"streetlight", "water_level", "traffic"}
+    assert kinds == {"streetlight", "water_level", "traffic", "cabinet"}
 
 
 def test_an_alert_opens_and_is_acknowledged(up: Up) -> None:

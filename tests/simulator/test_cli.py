@@ -147,7 +147,7 @@ class TestFleetOnly:
         with file.open(encoding="utf-8", newline="") as opened:
             parsed = read_csv(opened)
         assert parsed.errors == []
-        assert parsed.devices == make_fleet(size, 7)
+        assert parsed.devices == make_fleet(size, 7, cabinets=True)
 
     def test_in_another_region(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         file = tmp_path / "fleet.csv"

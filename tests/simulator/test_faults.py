@@ -115,7 +115,7 @@ class TestWhoAndWhen:
         ({"from_h": -1}, ["from_h", "0"]),
         ({"from_h": 3, "until_h": 2}, ["from_h 3", "until_h 2"]),
         ({"from_h": 1e9}, ["from_h", "8784"]),
-        ({"kind": "parking"}, ["kind", "'streetlight', 'water_level' or 'traffic'"]),
+        ({"kind": "parking"}, ["kind", "'water_level', 'traffic' or 'cabinet'"]),
         ({"colour": "red"}, ["colour", "not permitted"]),
         ({"fault": "spike", "chance": 2}, ["chance", "1"]),
         ({"fault": "spike", "low": 3, "high": 1}, ["low, high", "3", "1"]),

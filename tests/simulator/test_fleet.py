@@ -43,7 +43,7 @@ def asahan() -> tuple[float, float, float, float]:
 
 @given(st.integers(1, 1_000_000))
 def test_a_mix_adds_up_and_is_mostly_lamps(size: int) -> None:
-    gauges, detectors, panels = mix(size)
+    gauges, detectors, panels, _ = mix(size)
     lamps = sum(panels)
     assert gauges + detectors + lamps == size
     assert 1 <= gauges <= len(GAUGES)
@@ -58,7 +58,7 @@ def test_a_mix_adds_up_and_is_mostly_lamps(size: int) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_a_fleet_has_its_size_and_mix(size: int) -> None:
     kinds = Counter(device.kind for device in make_fleet(size, seed=1))
-    gauges, detectors, panels = mix(size)
+    gauges, detectors, panels, _ = mix(size)
     assert [kinds[k] for k in ("water_level", "traffic", "streetlight")] == [gauges, detectors, sum(panels)]
 
 
@@ -158,3 +158,14 @@ def test_the_stage_itself_is_sound() -> None:
     assert all(is_region(place.code) and place.code.startswith("12.09.") for place in KECAMATAN)
     assert {site.key for site in GAUGES} == set(REACHES)
     assert all(isinstance(d, Device) for d in make_fleet(8, 1))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_cabinets_are_part_of_its_size_and_stand_at_every_panel(size: int) -> None:
+    fleet = make_fleet(size, seed=1, cabinets=True)
+    assert len(fleet) == size
+    lamps, cabinets = ([d for d in fleet if d.kind == kind] for kind in ("streetlight", "cabinet"))
+    if cabinets:
+        assert [c.attributes["panel"] for c in cabinets] == sorted({lamp.attributes["panel"] for lamp in lamps})
+        assert sum(c.attributes["nominal_w"] for c in cabinets) == sum(lamp.attributes["nominal_w"] for lamp in lamps)
+    assert bool(cabinets) == (size >= 4)

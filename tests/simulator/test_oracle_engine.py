@@ -15,7 +15,8 @@ from simulator.truth.oracle import expected_alerts
 from tests.alerts.timeline import detector, gauge, lamp
 from tests.simulator.foretold import Sent, alerts_of, epoch_ms, expected_of, fits, received, series_of, unmatched
 
-DEVICES = {"water_level": gauge(), "streetlight": lamp(), "traffic": detector()}
+CABINET = Device("panel-01", "cabinet", region="12.09", lat=2.98, lon=99.63, attributes={"panel": "P-01"})
+DEVICES = {"water_level": gauge(), "streetlight": lamp(), "traffic": detector(), "cabinet": CABINET}
 VALUES: dict[str, dict[str, list[float | None]]] = {
     "water_level": {
         "level_m": [None, None, 1.0, 1.85, 1.9, 1.95, 2.0, 2.5, 2.7, 2.75, 2.8, 3.4, 3.5, 3.6, 25.0],
@@ -32,6 +33,12 @@ VALUES: dict[str, dict[str, list[float | None]]] = {
         "speed_kmh": [None, 0, 5, 9.9, 12, 14, 15, 16, 20, 24, 26, 40],
         "occupancy_pct": [None, 0, 10, 20, 30, 40, 41, 80, 81],
         "count": [None, 0, 0, 5],
+    },
+    "cabinet": {
+        "voltage_r_v": [None, 0, 49, 50, 179, 190, 199, 200, 220, 229, 232, 251],
+        "voltage_s_v": [None, 0, 197, 220, 221, 231],
+        "mains_ok": [None, None, 0, 1, 1],
+        "door_open": [None, 0, 0, 1, 2],
     },
 }  # fmt: skip
 

@@ -22,7 +22,7 @@ DEVICES = 60
 
 @pytest.fixture(scope="module")
 def city() -> City:
-    return City(make_fleet(DEVICES, 1), 1, START, rate=60)
+    return City(make_fleet(DEVICES, 1, cabinets=True), 1, START, rate=60)
 
 
 def items(payload: bytes) -> list[dict[str, Any]]:
@@ -65,7 +65,7 @@ def test_ingest_takes_every_reading(city: City, each: int) -> None:
 
 
 def test_what_is_counted_is_a_whole_number_or_null() -> None:
-    city = City(make_fleet(DEVICES, 1), 1, START)
+    city = City(make_fleet(DEVICES, 1, cabinets=True), 1, START)
     (block,) = [b for b in city.blocks(city.start_ms, city.start_ms + 40_000) if b.kind == "traffic"]
     block.columns["count"][::2] = np.nan
     counts = [item["count"] for payload in payloads(block, 1) for item in items(payload)]
@@ -95,7 +95,7 @@ def test_windows_of_any_width_give_each_reading_once_and_in_order(city: City, ea
 
 def test_messages_are_spread_over_time() -> None:
     """Devices take turns: in no second does more than twice the mean come, although all began at once."""
-    city = City(make_fleet(300, 1), 1, START, rate=300)
+    city = City(make_fleet(300, 1, cabinets=True), 1, START, rate=300)
     messages, each = Messages(city, 20), 20
     per_s = [len(list(messages.between(city.start_ms + 1_000 * s, city.start_ms + 1_000 * (s + 1)))) for s in range(60)]
     assert sum(per_s) == pytest.approx(60 * 300 / each, rel=0.1)

@@ -25,8 +25,8 @@ HOURS = {"seminggu": 24.0}
 class TestShipped:
     def test_are_these(self) -> None:
         assert NAMES == [
-            "alat-rusak", "banjir-data", "banjir-silau", "data-kotor", "hari-biasa", "kemacetan", "panel-padam",
-            "seminggu", "stuck-gauge",
+            "alat-rusak", "banjir-data", "banjir-silau", "data-kotor", "hari-biasa", "kemacetan",
+            "listrik-dicuri", "panel-padam", "seminggu", "stuck-gauge",
         ]  # fmt: skip
 
     @pytest.mark.parametrize("name", NAMES)

@@ -32,6 +32,13 @@ metrics = {
         {"level_m": st.none() | st.sampled_from([-0.5, 1.2, 2.6, 40]), "rain_mm": st.none() | st.just(0.2)}
     ),
     "traffic": st.fixed_dictionaries({"count": small, "speed_kmh": st.none() | st.integers(5, 80)}),
+    "cabinet": st.fixed_dictionaries(
+        {
+            "power_w": st.none() | st.sampled_from([0, 810.5, 1e6]),
+            "energy_wh": small,
+            "door_open": st.sampled_from([0, 1]),
+        }
+    ),
 }
 
 
