@@ -18,6 +18,7 @@ from psycopg import sql
 from devices.batch import QuarantineReason
 from devices.kind import Floats, Kind
 from devices.quality import Quality
+from storage import review
 from storage.kind_tables import reading_table, rollup_columns, rollup_table
 
 Ints = npt.NDArray[np.int64]
@@ -72,12 +73,13 @@ WHERE t.id > coalesce((SELECT event_id FROM grouping), 0) AND a.device_id = ANY 
 """
 # Of these the payload is one reading as we have written it, with its ts; any other payload may be anything.
 WITH_TIME: tuple[QuarantineReason, ...] = ("conflict", "future_timestamp", "too_old")
-# In order of the event log, each with the arrival of the reading that caused it; null where the clock did.
+# In order of the event log, each with the arrival of the reading that caused it; null where the clock did, or where it
+# was told afterwards (storage/review.py), when what stood was over.
 TRANSITIONS = """
 SELECT t.alert_id, t.id, t.what, t.to_severity, t.siaga, (extract(epoch FROM t.event_at) * 1000000)::bigint,
     extract(epoch FROM t.detected_at - r.received_at)::float8
 FROM transition AS t JOIN alert AS a ON a.id = t.alert_id
-LEFT JOIN {table} AS r ON r.device_id = a.device_id AND r.ts = t.event_at
+LEFT JOIN {table} AS r ON r.device_id = a.device_id AND r.ts = t.event_at AND t.why IS DISTINCT FROM {late}
 WHERE a.device_id = ANY (%s) AND NOT a.superseded ORDER BY t.id
 """
 # Late readings whose alerts nobody has looked at yet.
@@ -247,7 +249,7 @@ def alerts(conn: psycopg.Connection[Any], devices: Sequence[str]) -> list[Alert]
 
 def transitions(conn: psycopg.Connection[Any], kind: Kind, devices: Sequence[str]) -> list[Transition]:
     """Of devices of one kind, in order of the event log."""
-    query = sql.SQL(TRANSITIONS).format(table=sql.Identifier(reading_table(kind)))
+    query = sql.SQL(TRANSITIONS).format(table=sql.Identifier(reading_table(kind)), late=sql.Literal(review.WHY))
     return [Transition(*row) for row in conn.execute(query, (list(devices),))]
 
 
