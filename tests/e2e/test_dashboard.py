@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
+from devices.kinds import KINDS
 from tests.browser import DESK, PHONE, WAIT_MS, Watched, chromium
 from tests.stack import Stack, until
 
@@ -90,8 +91,9 @@ def test_without_a_session_the_page_asks_for_a_key(stack: Stack, browser: Browse
 
 def test_every_device_is_on_the_map_and_values_change_without_reload(opened: Opened) -> None:
     with opened("/", DESK) as page:
-        kinds = page.get_by_role("button", name=re.compile(r"^(Lampu jalan|Lalu lintas|Pos muka air) \d+$"))
-        expect(kinds).to_have_count(3)
+        labels = "|".join(kind.label.id for kind in KINDS.values())
+        kinds = page.get_by_role("button", name=re.compile(rf"^({labels}) \d+$"))
+        expect(kinds).to_have_count(len(KINDS))
         counts = [int(re.findall(r"\d+$", text)[0]) for text in kinds.all_inner_texts()]
         assert sum(counts) == DEVICES
         main = page.locator("main")
