@@ -14,6 +14,7 @@ import structlog
 from click.testing import Result
 from typer.testing import CliRunner
 
+from devices.kinds import KINDS
 from runtime.settings import Settings
 from siaga.cli import app
 from siaga.storage_status import size_text
@@ -83,7 +84,7 @@ def test_after_a_run(filled: str) -> None:
     told = json.loads(siaga(filled, "status", "--json", SIAGA_RETENTION_RAW_DAYS="7").stdout)
     assert (told["flavour"], told["timescaledb"], told["timescaledb_policies"]) == ("plain PostgreSQL", None, [])
     assert told["archive"] == {"folder": None, "files": 0, "bytes": 0}
-    assert len(told["tables"]) == 12
+    assert len(told["tables"]) == 4 * len(KINDS)
     raw = table(filled, "reading_streetlight")
     assert (raw["kind"], raw["level"], raw["parts"], raw["oldest"]) == ("streetlight", "raw", 1, "2026-11-24T12:00:00Z")
     assert (raw["keep_days"], raw["last_run_dropped"], raw["due_parts"]) == (50, 1, 0)  # as the worker has it
