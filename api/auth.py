@@ -1,7 +1,7 @@
 """Who may do what. Deny by default: an endpoint is an `Endpoint`, and an `Endpoint` cannot be made without a role.
 
 A caller shows an API key (Authorization: Bearer) or the cookie of a browser session. The check runs before anything
-of the request is read.
+of the request is read. Who is limited to regions is so in the database (storage/scope.py), whatever an endpoint asks.
 """
 
 from __future__ import annotations
@@ -10,42 +10,61 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, TypeVar
 
+import psycopg
 from fastapi import Depends
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api import context
+from api.context import SAFE
 from api.problems import MEDIA_TYPE, Problem
-from storage.keys import Who, who_has_key, who_is_signed_in
+from storage.keys import ROLES as ROLES
+from storage.keys import Role, Who, who_has_key, who_is_signed_in
 
-Role = Literal["viewer", "operator", "engineer", "admin"]
-# Each role may do what those before it may.
-ROLES: tuple[Role, ...] = ("viewer", "operator", "engineer", "admin")
 Access = Role | Literal["anyone"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 COOKIE = "siaga_session"
+# Over https: with this prefix no other host of the domain, and nobody without TLS, can have set it.
+HOST_COOKIE = f"__Host-{COOKIE}"
 # A form of another site cannot set a header, so a cookie alone never changes anything.
 CSRF_HEADER = "X-Siaga"
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# What the database says to who is limited: no such table in their schema, a view that is only to be read, a row that
+# would not be theirs.
+LIMITED = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.ObjectNotInPrerequisiteState,
+    psycopg.errors.WithCheckOptionViolation,
+)
 
 
 class Endpoint(APIRoute):
-    """A route that knows who may call it."""
+    """A route that knows who may call it. whole: only callers who are not limited to regions."""
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], *, role: Access, **options: Any) -> None:
+    def __init__(
+        self, path: str, endpoint: Callable[..., Any], *, role: Access, whole: bool = False, **options: Any
+    ) -> None:
         self.role = role
+        self.whole = whole
         super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
-        role = self.role
+        role, whole = self.role, self.whole
 
         async def guarded(request: Request) -> Response:
-            if role != "anyone":
-                request.state.who = await authorise(request, role)
-            return await handler(request)
+            if role == "anyone":
+                return await handler(request)
+            who = request.state.who = await authorise(request, role)
+            if who.regions is None:
+                return await handler(request)
+            if whole:
+                raise beyond(who)
+            try:
+                return await handler(request)
+            except LIMITED:
+                raise beyond(who) from None
 
         return guarded
 
@@ -72,6 +91,7 @@ class Endpoints(list[Endpoint]):
         path: str,
         *,
         role: Access,
+        whole: bool = False,
         answer: Any = None,
         problems: Sequence[HTTPStatus] = (),
         extra: Mapping[str, Any] | None = None,
@@ -84,10 +104,11 @@ class Endpoints(list[Endpoint]):
                 self.prefix + path,
                 function,
                 role=role,
+                whole=whole,
                 methods=list(methods),
                 response_model=None,
                 response_class=options.pop("response_class", Response),
-                responses=responses(role, methods, problems, answer, options.get("status_code", HTTPStatus.OK)),
+                responses=responses(role, whole, methods, problems, answer, options.get("status_code", HTTPStatus.OK)),
                 openapi_extra={"security": security(role), **(extra or {})},
                 **options,
             )
@@ -103,14 +124,14 @@ def security(role: Access) -> list[dict[str, list[str]]]:
 
 
 def responses(
-    role: Access, methods: Sequence[str], problems: Sequence[HTTPStatus], answer: Any, status: int
+    role: Access, whole: bool, methods: Sequence[str], problems: Sequence[HTTPStatus], answer: Any, status: int
 ) -> dict[int | str, dict[str, Any]]:
     """Every status an endpoint may answer, for OpenAPI."""
     usual = {HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE}
     changes = not SAFE.issuperset(methods)
     if role != "anyone":
         usual.add(HTTPStatus.UNAUTHORIZED)
-        if changes or role != "viewer":
+        if changes or whole or role != "viewer":
             usual.add(HTTPStatus.FORBIDDEN)
     if changes:
         usual.add(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -140,19 +161,40 @@ async def authorise(request: Request, role: Role) -> Who:
     return who
 
 
+def beyond(who: Who) -> Problem:
+    """What somebody gets who is limited to regions and asks for more."""
+    return Problem(
+        HTTPStatus.FORBIDDEN,
+        f"this is not only about {', '.join(who.regions or ())}, and {who.name} is limited to that",
+    )
+
+
 async def identify(request: Request) -> tuple[Who | None, bool]:
     """Who calls, and whether only a cookie says so. A key beats a cookie."""
     # Whoever wants to acknowledge must not wait here for those who read.
-    writes = context.of(request).writes
+    here = context.whole(request)
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    session = request.cookies.get(COOKIE)
+    session = session_of(request)
     if scheme.lower() == "bearer" and key.strip():
-        async with writes.connection() as conn:
+        async with here.writes.connection() as conn:
             return await who_has_key(conn, key.strip()), False
     if session:
-        async with writes.connection() as conn:
-            return await who_is_signed_in(conn, session), True
+        async with here.writes.connection() as conn:
+            return await who_is_signed_in(conn, session, here.settings.session_idle_min * 60), True
     return None, False
+
+
+def session_of(request: Request) -> str | None:
+    """The secret in the cookie of this connection's kind."""
+    return request.cookies.get(cookie_name(request))
+
+
+def cookie_name(request: Request) -> str:
+    return HOST_COOKIE if is_secure(request) else COOKIE
+
+
+def is_secure(request: Request) -> bool:
+    return request.url.scheme == "https"
 
 
 def caller(request: Request) -> Who:

@@ -1,49 +1,124 @@
-"""What every endpoint needs and one application holds: settings, connections, the live follower."""
+"""What every endpoint needs and one application holds: settings, connections, live followers; and who is asking.
+
+`of(request)` gives what whoever asks may use: one who is limited to regions gets no connection that is not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 from starlette.requests import Request
 
 from runtime.settings import Settings, require
+from storage import audit_log, scope
+from storage.audit_log import Origin
 from storage.connect import conninfo
+from storage.keys import Who
+from storage.traced import cursor_options
 
 if TYPE_CHECKING:
+    from api.audiences import Audiences
     from api.live import Live
 
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
+Conn = psycopg.AsyncConnection[Any]
+Regions = tuple[str, ...] | None  # None: all of them
+# Methods that change nothing.
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Pool(Protocol):
+    """Where connections come from."""
+
+    def connection(self, timeout: float | None = None) -> AbstractAsyncContextManager[Conn]: ...
+
+
+class Told:
+    """Connections that are told something each time before they are used, so what was said before says nothing."""
+
+    def __init__(self, pool: Pool, statement: str, value: str) -> None:
+        self.pool, self.statement, self.value = pool, statement.encode(), value
+
+    @asynccontextmanager
+    async def connection(self, timeout: float | None = None) -> AsyncIterator[Conn]:  # noqa: ASYNC109
+        async with self.pool.connection(timeout) as conn:
+            await conn.execute(self.statement, (self.value,))
+            yield conn
 
 
 class Pools(NamedTuple):
-    """reads: queries of any length, which cannot write. writes: short statements that must not wait for those."""
+    """reads: queries of any length, which cannot write. writes: short statements that must not wait for those.
 
-    reads: Pool
-    writes: Pool
+    limited_…: the same for callers who are limited to regions.
+    """
+
+    reads: AsyncConnectionPool[Conn]
+    writes: AsyncConnectionPool[Conn]
+    limited_reads: AsyncConnectionPool[Conn]
+    limited_writes: AsyncConnectionPool[Conn]
+
+    def reads_of(self, regions: Regions) -> Pool:
+        return self.reads if regions is None else Told(self.limited_reads, scope.ENTER, ",".join(regions))
+
+    def writes_of(self, regions: Regions) -> Pool:
+        return self.writes if regions is None else Told(self.limited_writes, scope.ENTER, ",".join(regions))
 
 
 class Context(NamedTuple):
+    """regions: of who asks; said: who that is, where they change something (storage/audit_log.py)."""
+
     settings: Settings
     pools: Pools
-    live: Live
+    audiences: Audiences
+    regions: Regions = None
+    said: str | None = None
 
     @property
     def reads(self) -> Pool:
-        return self.pools.reads
+        return self.pools.reads_of(self.regions)
 
     @property
     def writes(self) -> Pool:
-        return self.pools.writes
+        pool = self.pools.writes_of(self.regions)
+        return pool if self.said is None else Told(pool, audit_log.ENTER, self.said)
+
+    @property
+    def live(self) -> Live:
+        return self.audiences.of(self.regions)
+
+
+def whole(request: Request) -> Context:
+    """Whoever asks: for what is of no region, as users and keys are."""
+    context: Context = request.app.state.context
+    return context
 
 
 def of(request: Request) -> Context:
-    """The context of the application that serves this request."""
-    context: Context = request.app.state.context
-    return context
+    """What whoever sent this request may use."""
+    who = asking(request)
+    said = None if request.method in SAFE else origin(request).setting()
+    return whole(request)._replace(regions=who.regions if who else None, said=said)
+
+
+def asking(request: Request) -> Who | None:
+    """Who was let in; None where anyone is."""
+    return getattr(request.state, "who", None)
+
+
+def origin(request: Request, who: Who | None = None) -> Origin:
+    """Who sent this request and from where, for the audit log; who: where it only turned out on the way."""
+    who = who or asking(request)
+    name, by = (who.name, who.by) if who else ("", "nobody")
+    return Origin(name, by, getattr(request.state, "request_id", None), address(request))  # type: ignore[arg-type]
+
+
+def address(request: Request) -> str:
+    """Where a request comes from; '' where that is no network address."""
+    return request.client.host if request.client else ""
 
 
 def make_pools(settings: Settings) -> Pools:
@@ -51,6 +126,8 @@ def make_pools(settings: Settings) -> Pools:
     return Pools(
         _pool(settings, "reads", settings.read_connections, _read_only),
         _pool(settings, "writes", settings.write_connections),
+        _pool(settings, "limited reads", settings.read_connections, _read_only, scope.OPTIONS),
+        _pool(settings, "limited writes", settings.write_connections, None, scope.OPTIONS),
     )
 
 
@@ -58,15 +135,17 @@ def _pool(
     settings: Settings,
     name: str,
     size: int,
-    configure: Callable[[psycopg.AsyncConnection[Any]], Awaitable[None]] | None = None,
-) -> Pool:
+    configure: Callable[[Conn], Awaitable[None]] | None = None,
+    options: str = "",
+) -> AsyncConnectionPool[Conn]:
     # Connections are tried before they are handed out: after a database restart all of them are dead.
     url = require(settings.database_url, "SIAGA_DATABASE_URL")
     return AsyncConnectionPool(
-        conninfo(url, "api", settings.statement_timeout_s),
-        kwargs={"autocommit": True},
+        conninfo(url, "api", settings.statement_timeout_s, options),
+        kwargs={"autocommit": True, **cursor_options()},
         configure=configure,
-        min_size=1,
+        # Where nobody is limited to regions, no connection is kept for them.
+        min_size=0 if options else 1,
         max_size=size,
         timeout=settings.connection_wait_s,
         check=AsyncConnectionPool.check_connection,
@@ -75,7 +154,7 @@ def _pool(
     )
 
 
-async def _read_only(conn: psycopg.AsyncConnection[Any]) -> None:
+async def _read_only(conn: Conn) -> None:
     await conn.execute("SET default_transaction_read_only = on")
 
 

@@ -6,6 +6,7 @@ A setting names its unit and says what happens at its limit. Secrets have no def
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -118,6 +119,7 @@ class Settings(BaseSettings):
     replay_batch: int = _setting(
         50, "entries", "quarantine entries replayed at most before ingest turns to what arrives", ge=1, le=10_000
     )
+    inbox_poll_s: float = _setting(0.2, "s", "how often ingest looks for readings that came over HTTP", ge=0.01, le=60)
     stale_check_s: int = _setting(10, "s", "how often silent devices are looked for", ge=1, le=600)
     fleet_reload_s: int = _setting(5, "s", "how often ingest looks for changed devices", ge=1, le=600)
     stream_silent_s: int | None = _setting(
@@ -258,8 +260,51 @@ class Settings(BaseSettings):
         60, "s", "a device whose clock is further off is flagged by /ledger/drift", ge=1, le=86_400
     )
     statement_timeout_s: int = _setting(15, "s", "a read query of the API is stopped after this", ge=1, le=3_600)
+    request_timeout_s: float = _setting(
+        60, "s", "a request whose answer has not begun within this is ended and answered 503", ge=0.1, le=3_600
+    )
+    rate_key_per_min: int = _setting(
+        30_000,
+        "requests/min",
+        "what one key, or one signed-in browser, may ask of this process; more is answered 429; 0 = no limit",
+        ge=0,
+        le=10_000_000,
+    )
+    rate_address_per_min: int = _setting(
+        600,
+        "requests/min",
+        "what one address may ask without a key that is valid; more is answered 429; 0 = no limit",
+        ge=0,
+        le=10_000_000,
+    )
+    trusted_proxies: str | None = _setting(
+        None,
+        "addresses",
+        "proxies whose X-Forwarded-For, X-Forwarded-Proto, X-Request-Id and traceparent are believed; addresses or "
+        "networks, separated by commas; none = nobody's",
+    )
+    cors_origins: str | None = _setting(
+        None,
+        "origins",
+        "pages of other sites that may call the API with a key, https://peta.example.go.id, separated by commas; "
+        "none = no CORS",
+    )
+    access_log: bool = _setting(True, "true/false", "a log line for every request to the API")
+    otlp_endpoint: str | None = _setting(
+        None, "url", "where traces go, http://host:4318 (OTLP over HTTP; needs siaga[otel]); none = no traces"
+    )
     body_max_bytes: int = _setting(
         10_485_760, "bytes", "largest request body the API reads", ge=1_024, le=1_073_741_824
+    )
+    post_items_max: int = _setting(5_000, "readings", "in one POST /readings at most", ge=1, le=50_000)
+    post_wait_s: float = _setting(
+        10, "s", "POST /readings is taken back and answered 503 when ingest has not done it within this", ge=0.1, le=600
+    )
+    inbox_max: int = _setting(
+        100, "requests", "POST /readings that wait for ingest at most; one more is answered 503", ge=1, le=10_000
+    )
+    inbox_keep_h: float = _setting(
+        24, "h", "how long the answer to POST /readings is kept for who repeats it", ge=0.1, le=720
     )
     dry_run_device_days_max: int = _setting(
         20_000, "device days", "devices times days that one dry-run of rules may be about", ge=1, le=100_000_000
@@ -278,6 +323,32 @@ class Settings(BaseSettings):
         10_000, "events", "events replayed after a reconnect; more answers `reset`", ge=1, le=1_000_000
     )
     session_hours: int = _setting(12, "h", "how long a browser stays signed in", ge=1, le=720)
+    session_idle_min: int = _setting(
+        120, "min", "a browser that has asked for nothing for so long is signed out", ge=5, le=43_200
+    )
+    sign_in_tries_max: int = _setting(
+        10, "tries", "wrong passwords until a name is locked; from the fourth on there are pauses", ge=4, le=1_000
+    )
+    sign_in_address_tries_max: int = _setting(
+        100, "tries", "wrong passwords and keys until an address is locked; from a third on pauses", ge=4, le=100_000
+    )
+    sign_in_lock_min: int = _setting(15, "min", "how long a name or an address is locked", ge=1, le=1_440)
+    oidc_issuer: str | None = _setting(
+        None, "url", "OpenID Connect provider to sign in by (docs/security.md), as it calls itself; none = none"
+    )
+    oidc_client_id: str | None = _setting(None, "id", "as what this installation is registered with the provider")
+    oidc_client_secret: SecretStr | None = _setting(None, "secret", "that belongs to the client id")
+    oidc_scope: str = _setting("openid profile", "scopes", "what the provider is asked to tell")
+    oidc_name_claim: str = _setting("preferred_username", "claim", "where an ID token has the name of a user")
+    oidc_role_claim: str = _setting("groups", "claim", "where it has what SIAGA_OIDC_ROLES turns into a role")
+    oidc_roles: str = _setting(
+        "", "value=role, …", "siaga-admins=admin, siaga-ops=operator; the highest counts, without one nobody gets in"
+    )
+    oidc_region_claim: str | None = _setting(
+        None, "claim", "where it has the regions of a user, who has to have one then; none = everybody sees all"
+    )
+    key_days: int = _setting(90, "days", "an API key expires after this where nobody says otherwise", ge=1, le=3_650)
+    key_days_max: int = _setting(365, "days", "the longest time an API key may be asked for", ge=1, le=3_650)
     read_connections: int = _setting(
         10, "connections", "queries that read at once; those after them wait", ge=1, le=1_000
     )
@@ -340,6 +411,54 @@ class Settings(BaseSettings):
     def _known_levels(cls, text: str) -> str:
         _kept_otherwise(text)
         return text
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, text: str | None) -> str | None:
+        for piece in _pieces(text):
+            try:
+                ip_network(piece)
+            except ValueError:
+                raise ValueError(f"{piece!r} is no address or network, such as 10.0.0.1 or 10.0.0.0/24") from None
+        return text
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _safe_issuer(cls, url: str | None) -> str | None:
+        if url is not None and not re.match(r"https://|http://(localhost|127\.0\.0\.1|\[::1\])[:/]", url):
+            raise ValueError(f"{url!r} does not begin with https://: anybody between could say who somebody is")
+        return url
+
+    @field_validator("oidc_roles")
+    @classmethod
+    def _known_roles(cls, text: str) -> str:
+        for piece in _pieces(text):
+            if not re.fullmatch(r".+=(viewer|operator|engineer|admin)", piece):
+                raise ValueError(f"{piece!r} is no value=role, with one of viewer, operator, engineer, admin")
+        return text
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, text: str | None) -> str | None:
+        for piece in _pieces(text):
+            # A star would let every site in the world read with a key that it has got hold of.
+            if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", piece):
+                raise ValueError(f"{piece!r} is no origin, such as https://peta.example.go.id; without a path, no *")
+        return text
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(map(ip_network, _pieces(self.trusted_proxies)))
+
+    @property
+    def oidc_role_of(self) -> dict[str, str]:
+        """Roles by what the provider says."""
+        pairs = (piece.rpartition("=") for piece in _pieces(self.oidc_roles))
+        return {value.strip(): role for value, _, role in pairs}
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        return tuple(_pieces(self.cors_origins))
 
     @property
     def notice_severity(self) -> int:
@@ -404,6 +523,10 @@ def describe(settings: Settings) -> list[Described]:
         default = "" if field.default is None else str(field.default)
         out.append(Described(PREFIX + name.upper(), shown, unit, default, field.description or ""))
     return out
+
+
+def _pieces(text: str | None) -> list[str]:
+    return [piece.strip() for piece in (text or "").split(",") if piece.strip()]
 
 
 def _kept_otherwise(text: str) -> dict[tuple[str, str], int]:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from siaga.alerts_cli import alerts_app
+from siaga.keys_cli import keys_app
 from siaga.notices_cli import notices_app
 from siaga.quarantine_cli import quarantine_app
 from siaga.rules_cli import rules_app
 from siaga.storage_cli import storage_app
 from siaga.terminal import give_up, print_table, read_settings
+from siaga.users_cli import users_app
 
 if TYPE_CHECKING:
     from runtime.settings import Settings
@@ -26,12 +28,14 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 devices_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(alerts_app, name="alerts", help="The file of an alert or an incident, for who was not there.")
 app.add_typer(devices_app, name="devices", help="The registry of devices.")
+app.add_typer(keys_app, name="keys", help="API keys: make, list, revoke.")
 app.add_typer(notices_app, name="notices", help="Who is told of alerts: check the plan, send a test, dead letters.")
 app.add_typer(quarantine_app, name="quarantine", help="What could not become readings: look at it, and act.")
 app.add_typer(
     rules_app, name="rules", help="When alerts are raised: check rules, and try them before they are in force."
 )
 app.add_typer(storage_app, name="storage", help="What is kept where and how long, and the archive.")
+app.add_typer(users_app, name="users", help="Who may sign in: the first admin is made here.")
 
 # What follows `siaga simulate` is read by the simulator's own command.
 FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

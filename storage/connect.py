@@ -11,9 +11,9 @@ CONNECT_TIMEOUT_S = 10
 SERVER_KEEPALIVES = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3"
 
 
-def conninfo(url: str, part: str, statement_timeout_s: float | None = None) -> str:
+def conninfo(url: str, part: str, statement_timeout_s: float | None = None, more_options: str = "") -> str:
     """A connection string for this part. Keep-alives notice a dead server within about 30 s."""
-    options = ["-c timezone=UTC", SERVER_KEEPALIVES]
+    options = ["-c timezone=UTC", SERVER_KEEPALIVES, more_options]
     if statement_timeout_s is not None:
         options.append(f"-c statement_timeout={round(statement_timeout_s * 1000)}")
     return make_conninfo(

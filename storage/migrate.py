@@ -17,7 +17,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from devices.kinds import KINDS
-from storage import flavour, kind_tables
+from storage import flavour, kind_tables, scope
 from storage.connect import connect
 
 # Polled, not awaited: a blocking waiter would hang a CREATE INDEX CONCURRENTLY of the run that holds it.
@@ -70,11 +70,14 @@ def _migrate(conn: psycopg.Connection[Any], log: Callable[[str], None]) -> None:
         raise RuntimeError(f"PostgreSQL {version // 10_000} is too old: Siaga needs 15 or newer")
     chosen = flavour.choose(conn)
     log(f"PostgreSQL {version // 10_000}.{version % 10_000}, {chosen.value}")
+    # The views hold on to tables and columns.
+    scope.forget(conn)
     _fixed_tables(conn, log)
     for kind in KINDS.values():
         with conn.transaction():
             for line in kind_tables.create(conn, kind, chosen):
                 log(f"created {line}")
+    scope.make(conn)
     log("schema is up to date")
 
 

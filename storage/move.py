@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from devices.kinds import KINDS
-from storage import backup, flavour, ingest_session, rollup
+from storage import backup, flavour, ingest_session, rollup, scope
 from storage.connect import connect
 from storage.flavour import Flavour
 from storage.kind_tables import STEPS
@@ -211,12 +211,15 @@ def _copy(conn: psycopg.Connection[Any], tables: Sequence[Table], log: Log) -> N
 def _swap(holder: psycopg.Connection[Any], tables: Sequence[Table]) -> None:
     """Put the hypertables in the places of the tables, all at once; in the transaction that keeps writers out."""
     _lock(holder, KEEP_EVERYBODY_OUT, [table.name for table in tables])
+    # The views hold on to the tables themselves, whatever those are called.
+    scope.forget(holder)
     rename = sql.SQL("ALTER TABLE {} RENAME TO {}")
     rename_key = sql.SQL("ALTER TABLE {} RENAME CONSTRAINT {} TO {}")
     for table in tables:
         for was, now in ((table.name, OLD + table.name), (NEW + table.name, table.name)):
             holder.execute(rename.format(sql.Identifier(was), sql.Identifier(now)))
             holder.execute(rename_key.format(*map(sql.Identifier, (now, f"{was}_pkey", f"{now}_pkey"))))
+    scope.make(holder)
 
 
 def _drop_left(conn: psycopg.Connection[Any], prefix: str, log: Log) -> None:

@@ -35,6 +35,8 @@ def app(database: str) -> procrastinate.App:
 
 async def defer_delivery(jobs: procrastinate.App, conn: psycopg.AsyncConnection[Any], delivery_id: int) -> None:
     """Have the worker send a message, if this transaction commits."""
+    # Jobs are nobody's of a region, so whoever asks for one here may (storage/scope.py).
+    await conn.execute("SET LOCAL search_path = public")
     # Never two jobs of one message at once, when one is asked for again: both would send it.
     lock = f"delivery {delivery_id}"
     task = jobs.configure_task(DELIVER, queue=NOTICES, connection=conn, lock=lock, allow_unknown=True)

@@ -36,7 +36,7 @@ class New(Body):
     until: AwareDatetime = Field(alias="to", description="within SIAGA_DUTY_MAX_DAYS of its beginning")
 
 
-@ENDPOINTS.get("/duty", role="viewer", answer=notice_shapes.Shifts)
+@ENDPOINTS.get("/duty", role="viewer", whole=True, answer=notice_shapes.Shifts)
 async def list_shifts(
     request: Request,
     state: Annotated[State, Query(description="standing now, to come, over, or all")] = "all",
@@ -54,7 +54,7 @@ async def list_shifts(
     return items_reply(request, map(encode, rows[:size]), more)
 
 
-@ENDPOINTS.get("/duty/now", role="viewer", answer=notice_shapes.DutyNow)
+@ENDPOINTS.get("/duty/now", role="viewer", whole=True, answer=notice_shapes.DutyNow)
 async def show_duty_now(request: Request) -> Response:
     """Of every team of the plan who is on duty, and who would be told."""
     here = context.of(request)
@@ -69,7 +69,9 @@ async def show_duty_now(request: Request) -> Response:
     return reply(encode({"teams": teams}))
 
 
-@ENDPOINTS.post("/duty", role="operator", answer=notice_shapes.Shift, status_code=HTTPStatus.CREATED)
+@ENDPOINTS.post(
+    "/duty", role="operator", whole=True, answer=notice_shapes.Shift, status_code=HTTPStatus.CREATED
+)  # fmt: skip
 async def create_shift(request: Request, who: Caller, body: New) -> Response:
     """Write down who is on duty from when until when."""
     here = context.of(request)
@@ -93,6 +95,7 @@ async def create_shift(request: Request, who: Caller, body: New) -> Response:
 @ENDPOINTS.post(
     "/duty/{shift_id}/end",
     role="operator",
+    whole=True,
     answer=notice_shapes.Shift,
     problems=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
 )

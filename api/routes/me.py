@@ -22,6 +22,7 @@ async def show_me(request: Request, who: Caller) -> Response:
             {
                 "name": who.name,
                 "role": who.role,
+                "regions": who.regions,
                 "region": settings.region,
                 "regency": settings.regency,
                 "time_zone": settings.time_zone,

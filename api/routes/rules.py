@@ -72,7 +72,7 @@ async def show_rule(request: Request, rule_id: RuleId) -> Response:
 
 
 @ENDPOINTS.on(
-    ("PUT",), "/rules/{rule_id}", role="engineer", answer=rule_shapes.RuleInForce,
+    ("PUT",), "/rules/{rule_id}", role="engineer", whole=True, answer=rule_shapes.RuleInForce,
     problems=[HTTPStatus.PRECONDITION_FAILED, HTTPStatus.PRECONDITION_REQUIRED],
 )  # fmt: skip
 async def change_rule(
@@ -88,7 +88,7 @@ async def change_rule(
     return reply(encode(_item(now)), headers={"ETag": f'"{now.version}"'})
 
 
-@ENDPOINTS.delete("/rules/{rule_id}", role="engineer", answer=rule_shapes.GivenBack, problems=CHANGES)
+@ENDPOINTS.delete("/rules/{rule_id}", role="engineer", whole=True, answer=rule_shapes.GivenBack, problems=CHANGES)
 async def give_rule_back(
     request: Request,
     who: Caller,

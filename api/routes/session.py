@@ -1,21 +1,20 @@
-"""Browser sessions: signing in with a key or with a one-time link, and out."""
+"""Browser sessions: signing in by password, with a key or with a one-time link, and out; and those that are open."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Annotated
 
-import psycopg
-from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Path, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api import context, shapes
-from api.auth import COOKIE, Endpoints
-from api.problems import Problem
-from api.reply import encode, reply
-from storage.keys import Who, end_session, spend_token, start_session, who_has_key
+from api import account_shapes, context, shapes, sign_in
+from api.alert_shapes import BIGINT_MAX
+from api.auth import Caller, Endpoints, cookie_name, is_secure, session_of
+from api.problems import Problem, not_found, wrong_field
+from api.reply import encode, items_reply, reply
+from storage import audit_log, keys, users
 
 ENDPOINTS = Endpoints()
 SPENT = """<!doctype html>
@@ -35,55 +34,91 @@ API key, sign in on the <a href="/">main page</a>.</p>
 </main>
 </html>
 """
+SessionId = Annotated[int, Path(ge=1, le=BIGINT_MAX)]
+REFUSED = [HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS]
 
 
-class Key(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    key: str = Field(min_length=1, max_length=200)
-
-
-@ENDPOINTS.post("/api/v1/session", role="anyone", answer=shapes.SignedIn, problems=[HTTPStatus.UNAUTHORIZED])
-async def sign_in(request: Request, body: Key) -> Response:
-    """Start a browser session with an API key; the cookie cannot be read by scripts."""
-    async with context.of(request).writes.connection() as conn:
-        who = await who_has_key(conn, body.key)
-        if who is None:
-            raise Problem(HTTPStatus.UNAUTHORIZED, "this key is not valid", headers={"WWW-Authenticate": "Bearer"})
-        return await _signed_in(request, conn, who, reply(encode({"name": who.name, "role": who.role})))
+@ENDPOINTS.post("/api/v1/session", role="anyone", answer=shapes.SignedIn, problems=REFUSED)
+async def sign_in_here(request: Request, body: account_shapes.ByKey | account_shapes.ByPassword) -> Response:
+    """Start a browser session by name and password, or with an API key; the cookie cannot be read by scripts."""
+    name = None if isinstance(body, account_shapes.ByKey) else body.name
+    await sign_in.count_try(request, name)
+    if isinstance(body, account_shapes.ByPassword):
+        who = await sign_in.by_password(request, body.name, body.password)
+    else:
+        async with context.whole(request).writes.connection() as conn:
+            who = await keys.who_has_key(conn, body.key)
+    if who is None:
+        await sign_in.refuse(request, name)
+        detail = sign_in.WRONG if name is not None else "this key is not valid"
+        raise Problem(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+    answer = {"name": who.name, "role": who.role, "regions": who.regions}
+    async with context.whole(request).writes.connection() as conn:
+        return await sign_in.begin(request, conn, who, reply(encode(answer)))
 
 
 @ENDPOINTS.delete("/api/v1/session", role="viewer", status_code=HTTPStatus.NO_CONTENT)
-async def sign_out(request: Request) -> Response:
+async def sign_out(request: Request, who: Caller) -> Response:
     """End the browser session."""
-    session = request.cookies.get(COOKIE)
-    if session:
-        async with context.of(request).writes.connection() as conn:
-            await end_session(conn, session)
+    if session := session_of(request):
+        async with context.whole(request).writes.connection() as conn, conn.transaction():
+            if await keys.end_session(conn, session):
+                await audit_log.write(conn, context.origin(request), "session.ended", who.name)
     response = Response(status_code=HTTPStatus.NO_CONTENT)
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=_is_secure(request))
+    response.delete_cookie(cookie_name(request), httponly=True, samesite="strict", secure=is_secure(request))
     return response
+
+
+@ENDPOINTS.post(
+    "/api/v1/session/password",
+    role="viewer",
+    status_code=HTTPStatus.NO_CONTENT,
+    problems=[HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS],
+)
+async def change_password(request: Request, who: Caller, body: account_shapes.NewPassword) -> Response:
+    """Change one's own password; sessions elsewhere end."""
+    if who.by != "user" or who.owner is None:
+        raise Problem(HTTPStatus.CONFLICT, f"{who.name} is signed in by {who.by}, which has no password")
+    await sign_in.count_try(request, who.owner)
+    if await sign_in.by_password(request, who.owner, body.old) is None:
+        raise wrong_field("old", "is not your password")
+    stored = await sign_in.hashed(body.new)
+    async with context.whole(request).writes.connection() as conn, conn.transaction():
+        await users.set_password(conn, who.owner, stored)
+        await keys.end_sessions_of(conn, who.owner, session_of(request))
+        await audit_log.write(conn, context.origin(request), "user.password", who.owner)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+@ENDPOINTS.get("/api/v1/sessions", role="viewer", answer=account_shapes.Sessions)
+async def list_sessions(request: Request, who: Caller) -> Response:
+    """One's own open sessions; those of everybody to an admin."""
+    async with context.whole(request).writes.connection() as conn:
+        rows = await keys.sessions(conn, who, session_of(request))
+    return items_reply(request, map(encode, rows))
+
+
+@ENDPOINTS.delete(
+    "/api/v1/sessions/{session_id}",
+    role="viewer",
+    status_code=HTTPStatus.NO_CONTENT,
+    problems=[HTTPStatus.NOT_FOUND],
+)
+async def end_session(request: Request, who: Caller, session_id: SessionId) -> Response:
+    """End a session: one's own, or an admin anybody's."""
+    async with context.whole(request).writes.connection() as conn, conn.transaction():
+        name = await keys.end_one(conn, who, session_id)
+        if name is None:
+            raise not_found(f"session {session_id}")
+        await audit_log.write(conn, context.origin(request), "session.ended", name, {"session": session_id})
+    return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 @ENDPOINTS.get("/sign-in", role="anyone", include_in_schema=False)
 async def sign_in_by_link(request: Request, token: Annotated[str, Query(max_length=200)] = "") -> Response:
     """Spend a one-time token: start a session and show the dashboard."""
-    async with context.of(request).writes.connection() as conn:
-        who = await spend_token(conn, token)
+    async with context.whole(request).writes.connection() as conn:
+        who = await keys.spend_token(conn, token)
         if who is None:
             return HTMLResponse(SPENT, HTTPStatus.UNAUTHORIZED, {"Cache-Control": "no-store"})
-        return await _signed_in(request, conn, who, RedirectResponse("/", HTTPStatus.SEE_OTHER))
-
-
-async def _signed_in(request: Request, conn: psycopg.AsyncConnection, who: Who, response: Response) -> Response:
-    hours = context.of(request).settings.session_hours
-    secret, _ = await start_session(conn, who, hours)
-    response.set_cookie(
-        COOKIE, secret, max_age=hours * 3600, path="/", httponly=True, samesite="strict", secure=_is_secure(request)
-    )
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _is_secure(request: Request) -> bool:
-    return request.url.scheme == "https"
+        return await sign_in.begin(request, conn, who, RedirectResponse("/", HTTPStatus.SEE_OTHER))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from storage import keys
 
 PUBLIC = {
     "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/sign-in", "/", "/assets/{path:path}",
-    "/vendor/{path:path}", "/api/v1/session",
+    "/vendor/{path:path}", "/api/v1/session", "/sign-in/oidc", "/sign-in/oidc/back",
 }  # fmt: skip
 
 
@@ -44,6 +45,14 @@ def test_only_these_are_public(app: Any) -> None:
     public = {route.path for route in app.routes if route.role == "anyone"} - pages
     assert public <= PUBLIC
     assert all(not path.startswith("/api") for path in pages)
+
+
+def test_no_address_of_a_request_is_fetched() -> None:
+    """Only one file of the API speaks to other servers, and only to those that settings name."""
+    api = Path(__file__).resolve().parents[2] / "api"
+    clients = re.compile(r"^\s*(import|from) (httpx|requests|urllib\.request|aiohttp|socket)\b", re.MULTILINE)
+    found = {path.name for path in api.rglob("*.py") if clients.search(path.read_text(encoding="utf-8"))}
+    assert found == {"oidc.py", "main.py"}  # main.py listens
 
 
 async def test_no_key_is_401_everywhere(app: Any, client: Any) -> None:
@@ -104,7 +113,7 @@ async def test_sign_in_with_a_key(client: Any) -> None:
     assert (await browser.post("/api/v1/session", json={"key": "wrong"})).status_code == 401
     answer = await browser.post("/api/v1/session", json={"key": "key-of-the-operator"})
     assert answer.status_code == 200
-    assert answer.json() == {"name": "a operator", "role": "operator"}
+    assert answer.json() == {"name": "a operator", "role": "operator", "regions": None}
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie

@@ -28,9 +28,13 @@ def token(url: str, **more: Any) -> str:
         return keys.create_sign_in_token(conn, **more)
 
 
+def named(who: keys.Who | None) -> tuple[str, str] | None:
+    return who and (who.name, who.role)
+
+
 async def test_a_key_is_known_until_it_expires(conn: Conn) -> None:
     await conn.execute("INSERT INTO api_key (name, digest, role) VALUES ('vendor', %s, 'viewer')", (keys.digest("k"),))
-    assert await keys.who_has_key(conn, "k") == ("vendor", "viewer")
+    assert named(await keys.who_has_key(conn, "k")) == ("vendor", "viewer")
     assert await keys.who_has_key(conn, "K") is None
     await conn.execute("UPDATE api_key SET expires_at = now() + interval '1 hour'")
     assert await keys.who_has_key(conn, "k") is not None
@@ -42,16 +46,16 @@ async def test_the_admin_key_replaces_the_one_before(database_url: str, conn: Co
     with connect(database_url, "test") as sync:
         keys.ensure_admin_key(sync, "first")
         keys.ensure_admin_key(sync, "first")
-        assert await keys.who_has_key(conn, "first") == ("siaga up", "admin")
+        assert named(await keys.who_has_key(conn, "first")) == ("siaga up", "admin")
         keys.ensure_admin_key(sync, "second")
     assert await keys.who_has_key(conn, "first") is None
-    assert await keys.who_has_key(conn, "second") == ("siaga up", "admin")
+    assert named(await keys.who_has_key(conn, "second")) == ("siaga up", "admin")
 
 
 async def test_a_token_is_spent_once(database_url: str, conn: Conn) -> None:
     made = token(database_url, role="operator")
     assert await keys.spend_token(conn, "another") is None
-    assert await keys.spend_token(conn, made) == ("siaga up", "operator")
+    assert named(await keys.spend_token(conn, made)) == ("siaga up", "operator")
     assert await keys.spend_token(conn, made) is None
 
 
@@ -75,11 +79,11 @@ async def test_a_session_ends_when_asked_or_by_itself(conn: Conn) -> None:
     who = keys.Who("sari", "operator")
     secret, until = await keys.start_session(conn, who, hours=2)
     assert timedelta(hours=1.9) < until - datetime.now(UTC) < timedelta(hours=2.1)
-    assert await keys.who_is_signed_in(conn, secret) == who
+    assert named(await keys.who_is_signed_in(conn, secret)) == ("sari", "operator")
     other, _ = await keys.start_session(conn, who, hours=2)
     await keys.end_session(conn, secret)
     assert await keys.who_is_signed_in(conn, secret) is None
-    assert await keys.who_is_signed_in(conn, other) == who
+    assert named(await keys.who_is_signed_in(conn, other)) == ("sari", "operator")
     expired, _ = await keys.start_session(conn, who, hours=0)
     assert await keys.who_is_signed_in(conn, expired) is None
 

@@ -216,7 +216,7 @@ def test_rollups_that_are_one_piece_are_put_into_parts(database_url: str) -> Non
     """As versions before retention kept them, with data in them."""
     times = [datetime(2026, month, 15, tzinfo=UTC) for month in (3, 7, 11)]
     with psycopg.connect(database_url, autocommit=True) as conn:
-        conn.execute("DROP TABLE rollup_traffic_1d")
+        conn.execute("DROP TABLE rollup_traffic_1d CASCADE")
         conn.execute(
             'CREATE TABLE rollup_traffic_1d (device_id text COLLATE "C" NOT NULL, bucket timestamptz NOT NULL,'
             " n int NOT NULL, n_good int NOT NULL, count_sum float8, PRIMARY KEY (device_id, bucket))"
