@@ -43,6 +43,24 @@ def items(series: Series, found: Sequence[Bucket], wanted: Mapping[str, Sequence
     return list(_filled(there, series.heads, ends, empty, fill))
 
 
+def columns(series: Series, wanted: Mapping[str, Sequence[str]], head: str) -> list[str]:
+    """The columns of a table of items, metric_aggregate each; head: what names a series."""
+    metrics = [f"{name}_{of}" for name, names in wanted.items() for of in names]
+    return [head, "bucket", "partial", *series.counts, *metrics]
+
+
+def rows(page: Iterable[str], names: Sequence[str]) -> Iterator[list[Any]]:
+    """Items as rows of such a table."""
+    for item in map(json.loads, page):
+        flat: dict[str, Any] = {}
+        for name, value in item.items():
+            if isinstance(value, dict):
+                flat |= {f"{name}_{of}": each for of, each in value.items()}
+            else:
+                flat[name] = value
+        yield [flat.get(name) for name in names]
+
+
 def _filled(
     there: Mapping[tuple[str, int], str], heads: Mapping[str, str], ends: Sequence[str], empty: str, fill: Fill
 ) -> Iterator[str]:

@@ -7,12 +7,15 @@ from zoneinfo import ZoneInfo
 
 from api.problems import wrong_field
 from devices.kind import Kind, Rollup
+from devices.kinds import KINDS
 from devices.topics import is_device_id
 from storage import read_groups, read_metrics
 
 # n and good, which every bucket has; asked for alone, nothing else is read.
 COUNT = "count"
 VALUE_MAX = 64
+# Of all kinds; one that a kind has not is looked at, but means nothing there.
+GROUP_FILTERS = sorted({name for kind in KINDS.values() for name in kind.group_by})
 Wanted = dict[str, list[str]]
 
 
@@ -50,11 +53,12 @@ def grouping(kind: Kind, text: str) -> str | None:
 def where(kind: Kind, district: str | None, parameters: Mapping[str, str]) -> dict[str, str]:
     """Of which groups devices must be."""
     found = {} if district is None else {"district": district}
-    for name in kind.group_by:
+    for name in GROUP_FILTERS:
         if (value := parameters.get(name)) is not None:
             if not 0 < len(value) <= VALUE_MAX:
                 raise wrong_field(name, f"must have 1 to {VALUE_MAX} characters; leave it out for all")
-            found[name] = value
+            if name in kind.group_by:
+                found[name] = value
     return found
 
 

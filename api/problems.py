@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from api import context, metrics
+from api.head import has_head
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -99,6 +100,8 @@ def _methods(request: Request) -> set[str]:
     for route in request.app.routes:
         if route.matches(request.scope)[0] is not Match.NONE:
             found |= set(getattr(route, "methods", None) or ())
+    if "GET" in found and has_head(request.url.path):
+        found.add("HEAD")
     return found
 
 

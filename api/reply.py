@@ -22,8 +22,12 @@ def reply(text: str, status: int = 200, headers: dict[str, str] | None = None) -
 def items_reply(request: Request, items: Iterable[str], next_cursor: str | None = None) -> Response:
     """A collection; the next page is named in the body and, for those who follow links, in Link."""
     body = f'{{"items":[{",".join(items)}],"next_cursor":{encode(next_cursor)}}}'
-    headers = {}
-    if next_cursor is not None:
-        url = request.url.include_query_params(cursor=next_cursor)
-        headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
-    return reply(body, headers=headers)
+    return reply(body, headers=next_link(request, next_cursor))
+
+
+def next_link(request: Request, next_cursor: str | None) -> dict[str, str]:
+    """The header that names the next page, if there is one."""
+    if next_cursor is None:
+        return {}
+    url = request.url.include_query_params(cursor=next_cursor)
+    return {"Link": f'<{url.path}?{url.query}>; rel="next"'}

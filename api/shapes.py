@@ -47,6 +47,7 @@ class Text(Shape):
 class Me(Shape):
     name: str
     role: Literal["viewer", "operator", "engineer", "admin"]
+    regions: Annotated[list[str] | None, Field(description="all that they may see of; null: everything")]
     region: str
     regency: str
     time_zone: str
@@ -152,6 +153,7 @@ class Reading(BaseModel):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Number]
 
+    device_id: str
     ts: AwareDatetime
     received_at: AwareDatetime
     seq: int | None
@@ -349,6 +351,7 @@ class Counts(Shape):
 class SignedIn(Shape):
     name: str
     role: str
+    regions: list[str] | None
 
 
 class Alive(Shape):

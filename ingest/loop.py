@@ -34,6 +34,7 @@ from runtime.settings import Settings
 from runtime.stop import sleep_until
 from storage.ingest_session import StandbyError
 from storage.uplinks import settle
+from storage.write import Written
 
 log = get_logger(__name__)
 
@@ -72,7 +73,7 @@ class Loop:
         self._taken: deque[Packet] = deque()  # from the session, not yet in a batch
         self._oldest: datetime | None = None  # arrival of what is being committed
         self.counts = Counts()
-        self._rounds = Rounds(settings, session, self._limits, decoders, self.counts, self._write)
+        self._rounds = Rounds(settings, session, self._limits, decoders, self.counts, self._write, self._store)
         self.trouble = ""  # why nothing is committed just now
 
     @property
@@ -183,21 +184,19 @@ class Loop:
         await self._store(ground, batch)
         self.counts.batch(packets, batch, time.perf_counter() - began, datetime.now(UTC))
 
-    async def _store(self, ground: Ground, batch: Batch) -> None:
+    async def _store(self, ground: Ground, batch: Batch) -> list[Written]:
         """Commit a batch; what the database refuses is found by halving, and its neighbours are stored."""
         try:
             readings = [await self._settled(ground, each) for each in batch.readings]
             checked = check(ground.memory, ground.fleet, readings)
             evaluated = evaluate(ground.engine, ground.fleet, checked.readings)
-            await self._write(ground, replace(batch, readings=checked.readings), evaluated, checked.learnt)
+            return [await self._write(ground, replace(batch, readings=checked.readings), evaluated, checked.learnt)]
         except psycopg.Error as error:
             if not is_of_the_data(error) or not batch.readings:
                 raise
             if batch.size > 1:
-                for half in batch.halves():
-                    await self._store(ground, half)
-            else:
-                await self._store(ground, _poison(batch, error))
+                return [written for half in batch.halves() for written in await self._store(ground, half)]
+            return await self._store(ground, _poison(batch, error))
 
     async def _settled(self, ground: Ground, readings: Readings) -> Readings:
         """Copies of one radio frame under one time."""
@@ -207,11 +206,14 @@ class Loop:
         rows = [row for row, sender in enumerate(senders) if sender is not None and sender.is_uplink]
         return await settle(ground.conn, readings, rows, self._settings.uplink_copy_s)
 
-    async def _write(self, ground: Ground, batch: Batch, evaluated: Evaluated, learnt: Sequence[Learnt] = ()) -> None:
+    async def _write(
+        self, ground: Ground, batch: Batch, evaluated: Evaluated, learnt: Sequence[Learnt] = ()
+    ) -> Written:
         written = await ground.writer.write(batch, evaluated, datetime.now(UTC), learnt)
         ground.engine.apply(evaluated)
         ground.memory.apply(learnt)
         self.counts.written(written)
+        return written
 
     async def _let_go(self, error: psycopg.Error) -> None:
         """Give up the connection: whether the last commit took place can only be read from the database."""

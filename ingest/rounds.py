@@ -1,10 +1,11 @@
-"""What ingest does beside the stream, at its times: new devices and rules, replays, silence, a word to the worker."""
+"""What ingest does beside the stream, at its times: new devices and rules, replays, HTTP, silence, a word to the
+worker."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from alerts.engine import Evaluated
 from alerts.silence import find_silent, is_stream_silent, pace_in_service_s
@@ -12,17 +13,19 @@ from devices.batch import Batch
 from ingest.counts import Counts
 from ingest.decoders.choose import Decoders
 from ingest.ground import Ground
+from ingest.inbox import Store, take_posted
 from ingest.intake import Limits
 from ingest.mqtt import Session
 from ingest.replay import replay_waiting
 from runtime.settings import Settings
+from storage import inbox
 from storage.ingest_session import Stream, committed
 
-Write = Callable[[Ground, Batch, Evaluated], Awaitable[None]]
+Write = Callable[[Ground, Batch, Evaluated], Awaitable[object]]
 
 
 class Rounds:
-    """Looks around when it is time; write commits what was found."""
+    """Looks around when it is time; write and store commit what was found, and store also halves what is refused."""
 
     def __init__(
         self,
@@ -32,18 +35,24 @@ class Rounds:
         decoders: Decoders,
         counts: Counts,
         write: Write,
+        store: Store,
     ) -> None:
         self._settings, self._session, self._limits, self._decoders = settings, session, limits, decoders
-        self._counts, self._write = counts, write
-        self._next_devices = self._next_silent = 0.0
+        self._counts, self._write, self._store = counts, write, store
+        self._next_devices = self._next_silent = self._next_inbox = 0.0
         self._told_committed: datetime | None = None  # what ingest_session says
         self._stream_silent = False
         self._stream_back: datetime | None = None
 
     @property
+    def _regions(self) -> list[str] | None:
+        """Whose readings are ours; None: all."""
+        return None if "+" in self._settings.regions else list(self._settings.regions)
+
+    @property
     def due_in_s(self) -> float:
         """When to look again."""
-        return min(self._next_silent, self._next_devices) - time.monotonic()
+        return min(self._next_silent, self._next_devices, self._next_inbox) - time.monotonic()
 
     async def look(self, ground: Ground) -> None:
         """Do what is due. Raises psycopg.Error."""
@@ -55,6 +64,11 @@ class Rounds:
             await self._say_committed(ground)
             if await self._replay(ground):  # the rest at once, but what arrives has its turn between
                 self._next_devices = now
+            await inbox.forget(ground.conn, datetime.now(UTC), timedelta(hours=self._settings.inbox_keep_h))
+        if now >= self._next_inbox:
+            self._next_inbox = now + self._settings.inbox_poll_s
+            if await take_posted(ground, self._limits, self._regions, self._store):
+                self._next_inbox = now
         # While we cannot hear nobody is silent.
         if now >= self._next_silent and (since := self._session.subscribed_since) is not None:
             await self._look_for_silence(ground, since)
@@ -85,7 +99,6 @@ class Rounds:
 
     async def _replay(self, ground: Ground) -> bool:
         """Quarantine entries that somebody has asked to replay; whether more may wait."""
-        regions = None if "+" in self._settings.regions else list(self._settings.regions)
         most = self._settings.replay_batch
         told = self._counts.written
-        return await replay_waiting(ground, self._limits, regions, most, told, self._decoders) == most
+        return await replay_waiting(ground, self._limits, self._regions, most, told, self._decoders) == most

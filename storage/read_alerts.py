@@ -9,6 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from storage.as_json import time_sql
+from storage.place import Place, place_sql
 
 Row = dict[str, Any]
 State = Literal["open", "unacked", "acked", "active", "cleared_unacked", "shelved", "suppressed", "closed", "all"]
@@ -47,12 +48,15 @@ STATES: dict[State, str] = {
     "closed": "NOT a.open AND NOT (a.superseded AND a.historical)",
     "all": "true",
 }
-FILTERS = """
+# An alert that stands for many is where one of these is.
+IS_AT = f"""
+({place_sql("d")} OR a.device_id LIKE '$%%/%%' AND EXISTS (
+    SELECT FROM alert AS m JOIN device AS o ON o.id = m.device_id WHERE m.parent_id = a.id AND {place_sql("o")}))
+"""
+FILTERS = f"""
 (%(historical)s::boolean IS NULL OR a.historical = %(historical)s)
 AND (%(kind)s::text IS NULL OR a.kind = %(kind)s) AND (%(device)s::text IS NULL OR a.device_id = %(device)s)
-AND (%(district)s::text IS NULL OR d.district = %(district)s OR a.device_id LIKE '$%%/%%' AND EXISTS (
-    SELECT FROM alert AS m JOIN device AS o ON o.id = m.device_id
-    WHERE m.parent_id = a.id AND o.district = %(district)s))
+AND {IS_AT}
 AND (%(rule)s::text IS NULL OR a.rule = %(rule)s) AND (%(assignee)s::text IS NULL OR a.assignee = %(assignee)s)
 AND (%(since)s::timestamptz IS NULL OR a.raised_at >= %(since)s)
 AND (%(parent)s::bigint IS NULL OR a.parent_id = %(parent)s)
@@ -99,7 +103,7 @@ class Query(NamedTuple):
     limit: int
     kind: str | None = None
     device: str | None = None
-    district: str | None = None
+    place: Place = Place()
     rule: str | None = None
     assignee: str | None = None
     since: datetime | None = None  # raised then or later
@@ -133,7 +137,8 @@ class Counts(NamedTuple):
 async def list_alerts(conn: psycopg.AsyncConnection[Any], query: Query, after: After | None) -> list[Row]:
     """Open ones as an operator works them off; others newest first."""
     text = (URGENT if query.urgent_first else NEWEST).format(state=STATES[query.state])
-    values = query._asdict() | {"historical": {"false": False, "true": True, "any": None}[query.historical]}
+    historical = {"false": False, "true": True, "any": None}[query.historical]
+    values = query._asdict() | query.place.values() | {"historical": historical}
     for name in After._fields:
         values[f"after_{name}"] = getattr(after, name) if after else None
     async with conn.cursor(row_factory=dict_row) as cursor:

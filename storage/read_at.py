@@ -12,16 +12,17 @@ from psycopg import sql
 from alerts import ladder
 from devices.kind import Kind
 from storage.kind_tables import reading_table
+from storage.place import Place, place_sql
 from storage.read_latest import Latest, head_sql
 
 CLOSED = "SELECT kind, until FROM closed WHERE level = 'raw' AND kind = ANY (%s) AND until > %s"
 OF_KIND = """
-(SELECT {head}, d.id AS device_id, d.kind, r.ts, r.qc, {level}, {attributes}
+(SELECT {head}, d.id AS device_id, d.kind, r.ts, r.qc, {level}, {attributes}, d.district
  FROM device AS d CROSS JOIN LATERAL (
     SELECT * FROM {table} AS r WHERE r.device_id = d.id AND r.ts <= {at} AND r.ts > {since}
     ORDER BY r.ts DESC LIMIT 1
  ) AS r
- WHERE d.kind = {kind} AND (%(district)s::text IS NULL OR d.district = %(district)s)
+ WHERE d.kind = {kind} AND {place}
    AND (%(device)s::text IS NULL OR d.id = %(device)s) AND d.id > %(after)s
  ORDER BY d.id LIMIT %(limit)s)
 """
@@ -44,7 +45,7 @@ async def list_latest(
     conn: psycopg.AsyncConnection[Any],
     kinds: Sequence[Kind],
     moment: Moment,
-    district: str | None,
+    place: Place,
     device: str | None,
     after: str,
     limit: int,
@@ -52,7 +53,7 @@ async def list_latest(
     """In order of device id."""
     every = sql.SQL(" UNION ALL ").join(_of_kind(kind, moment) for kind in kinds)
     query = sql.SQL("SELECT * FROM ({}) AS every ORDER BY device_id LIMIT %(limit)s").format(every)
-    values = {"district": district, "device": device, "after": after, "limit": limit}
+    values = place.values() | {"device": device, "after": after, "limit": limit}
     # Unprepared, so that the planner sees which partitions matter.
     cursor = await conn.execute(query, values, prepare=False)
     return [Latest(*row) for row in await cursor.fetchall()]
@@ -68,6 +69,7 @@ def _of_kind(kind: Kind, moment: Moment) -> sql.Composed:
         attributes=sql.SQL("d.attributes" if has_ladder else "NULL::jsonb"),
         table=sql.Identifier(reading_table(kind)),
         kind=sql.Literal(kind.name),
+        place=sql.SQL(place_sql("d")),
         at=sql.Literal(moment.at),
         since=sql.Literal(moment.since),
     )

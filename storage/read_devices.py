@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from storage import group_sql
+from storage.place import Place, place_sql
 
 WORST = """
 SELECT DISTINCT ON (device_id) device_id, json_build_object('id', id, 'severity', severity, 'acked', acked) AS alert
@@ -22,18 +23,26 @@ json_build_object('id', d.id, 'kind', d.kind, 'name', d.name, 'region', d.region
 LIST = f"""
 WITH w AS ({WORST})
 SELECT d.id, {ITEM} FROM device d LEFT JOIN w ON w.device_id = d.id
-WHERE (%(kind)s::text IS NULL OR d.kind = %(kind)s) AND (%(district)s::text IS NULL OR d.district = %(district)s)
+WHERE (%(kind)s::text IS NULL OR d.kind = %(kind)s) AND {place_sql("d")}
+  AND (%(min_severity)s::int IS NULL OR (w.alert ->> 'severity')::int >= %(min_severity)s)
   AND d.id > %(after)s
 ORDER BY d.id LIMIT %(limit)s
 """
 ONE = f"WITH w AS ({WORST} ) SELECT {ITEM} FROM device d LEFT JOIN w ON w.device_id = d.id WHERE d.id = %s"
+MEMBERS = f"SELECT d.id, d.attributes FROM device AS d WHERE d.kind = %(kind)s AND {place_sql('d')}"
+POINTS = "SELECT id, lon, lat FROM device WHERE id = ANY (%s) AND lon IS NOT NULL"
 
 
 async def list_devices(
-    conn: psycopg.AsyncConnection[Any], kind: str | None, district: str | None, after: str, limit: int
+    conn: psycopg.AsyncConnection[Any],
+    kind: str | None,
+    place: Place,
+    after: str,
+    limit: int,
+    min_severity: int | None = None,
 ) -> list[tuple[str, str]]:
-    """(id, JSON text) in order of id."""
-    values = {"kind": kind, "district": district, "after": after, "limit": limit}
+    """(id, JSON text) in order of id. min_severity: of the worst open alert."""
+    values = place.values() | {"kind": kind, "after": after, "limit": limit, "min_severity": min_severity}
     return await (await conn.execute(LIST, values)).fetchall()
 
 
@@ -41,6 +50,16 @@ async def one_device(conn: psycopg.AsyncConnection[Any], device_id: str) -> str 
     """The device as JSON text."""
     row = await (await conn.execute(ONE, (device_id,))).fetchone()
     return row[0] if row else None
+
+
+async def members(conn: psycopg.AsyncConnection[Any], kind: str, place: Place) -> dict[str, Mapping[str, Any]]:
+    """The attributes of devices of a kind by id."""
+    return dict(await (await conn.execute(MEMBERS, place.values() | {"kind": kind})).fetchall())
+
+
+async def points(conn: psycopg.AsyncConnection[Any], ids: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Where devices are, (lon, lat); without those of which it is not known."""
+    return {row[0]: (row[1], row[2]) async for row in await conn.execute(POINTS, (list(ids),))}
 
 
 async def ids_of_kind(

@@ -9,7 +9,8 @@ import psycopg
 from psycopg.rows import dict_row
 
 from storage.as_json import time_sql
-from storage.read_alerts import ALERT, Historical, Row
+from storage.place import Place
+from storage.read_alerts import ALERT, IS_AT, Historical, Row
 
 State = Literal["open", "closed", "all"]
 
@@ -32,6 +33,7 @@ LIST = f"""
 SELECT {ALERT} FROM alert AS a LEFT JOIN device AS d ON d.id = a.device_id
 WHERE {IS_INCIDENT} AND {{state}} AND (%(historical)s::boolean IS NULL OR a.historical = %(historical)s)
   AND (%(since)s::timestamptz IS NULL OR a.raised_at >= %(since)s)
+  AND (%(kind)s::text IS NULL OR a.kind = %(kind)s) AND a.severity >= %(min_severity)s AND {IS_AT}
   AND (%(after_id)s::numeric IS NULL OR
        (a.raised_at, a.id) < (%(after_raised_at)s::timestamptz, %(after_id)s::numeric))
 ORDER BY a.raised_at DESC, a.id DESC LIMIT %(limit)s
@@ -61,13 +63,17 @@ GROUP BY a.rule, d.district ORDER BY severity DESC, alerts DESC, a.rule, d.distr
 
 
 class Query(NamedTuple):
-    """Which incidents. since: began then or later; after: (raised_at, id) of the last one of the page before."""
+    """Which incidents. since: began then or later; after: (raised_at, id) of the last one of the page before; place:
+    of one of those under it."""
 
     state: State
     historical: Historical
     since: datetime | None
     limit: int
     after: tuple[datetime, int] | None
+    kind: str | None = None
+    place: Place = Place()
+    min_severity: int = 0
 
 
 async def list_incidents(conn: psycopg.AsyncConnection[Any], query: Query) -> list[Row]:
@@ -75,7 +81,8 @@ async def list_incidents(conn: psycopg.AsyncConnection[Any], query: Query) -> li
     raised_at, number = query.after or (None, None)
     values = {
         "historical": {"false": False, "true": True, "any": None}[query.historical], "since": query.since,
-        "limit": query.limit, "after_raised_at": raised_at, "after_id": number,
+        "limit": query.limit, "after_raised_at": raised_at, "after_id": number, "kind": query.kind,
+        "min_severity": query.min_severity, **query.place.values(),
     }  # fmt: skip
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(LIST.format(state=STATES[query.state]).encode(), values)

@@ -15,6 +15,7 @@ from devices.kinds import KINDS
 from devices.quality import Quality, Reason
 from storage.as_json import time_sql
 from storage.kind_tables import reading_table
+from storage.place import Place, place_sql
 
 LADDERS = [kind.name for kind in KINDS.values() if ladder.has_ladder(kind)]
 UNUSABLE = (Quality.FAIL, Quality.MISSING)
@@ -40,12 +41,14 @@ COLUMNS = f"""
 {head_sql("l", "l.device_id", "l.kind", '''(l."values" - 'fw')''')} AS head,
 l.device_id, l.kind, l.ts, l.qc,
 CASE WHEN l.kind = ANY (%(ladders)s) THEN (l."values"->>'{ladder.LEVEL}')::float8 END AS level_m,
-CASE WHEN l.kind = ANY (%(ladders)s) THEN d.attributes END AS attributes
+CASE WHEN l.kind = ANY (%(ladders)s) THEN d.attributes END AS attributes,
+d.district
 """
 LIST = f"""
 SELECT {COLUMNS} FROM latest l JOIN device d ON d.id = l.device_id
-WHERE (%(kind)s::text IS NULL OR l.kind = %(kind)s) AND (%(district)s::text IS NULL OR d.district = %(district)s)
+WHERE (%(kind)s::text IS NULL OR l.kind = %(kind)s) AND {place_sql("d")}
   AND (%(device)s::text IS NULL OR l.device_id = %(device)s) AND l.device_id > %(after)s
+  AND (%(since)s::timestamptz IS NULL OR l.ts >= %(since)s)
 ORDER BY l.device_id LIMIT %(limit)s
 """
 # Every transaction below this one has ended: what it wrote has been seen by whoever looks after asking.
@@ -69,6 +72,7 @@ class Latest(NamedTuple):
     qc: int
     level_m: float | None
     attributes: Mapping[str, Any] | None
+    district: str | None
 
     @property
     def siaga(self) -> int | None:
@@ -80,14 +84,15 @@ class Latest(NamedTuple):
 async def list_latest(
     conn: psycopg.AsyncConnection[Any],
     kind: str | None,
-    district: str | None,
+    place: Place,
     device: str | None,
     after: str,
     limit: int,
+    since: datetime | None = None,
 ) -> list[Latest]:
-    """In order of device id."""
-    values = {
-        "kind": kind, "district": district, "device": device, "after": after, "limit": limit, "ladders": LADDERS,
+    """In order of device id. since: only readings of that time or later."""
+    values = place.values() | {
+        "kind": kind, "device": device, "after": after, "limit": limit, "since": since, "ladders": LADDERS,
     }  # fmt: skip
     cursor = await conn.execute(LIST, values)
     return [Latest(*row) for row in await cursor.fetchall()]

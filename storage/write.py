@@ -29,7 +29,7 @@ from storage.ledger import HOUR_US, Ledger, Outcome, write_ledger
 from storage.ledger_marks import Marks
 from storage.quarantine import write_quarantine
 from storage.quarantine_replay import Waiting, close, same_again
-from storage.readings import write_readings
+from storage.readings import Stored, write_readings
 
 LATEST = """
 INSERT INTO latest AS l (device_id, kind, ts, received_at, seq, boot, qc, qc_reason, "values", checks)
@@ -54,6 +54,7 @@ class Written(NamedTuple):
 
     counts: dict[Outcome, int]
     transitions: Sequence[tuple[int, Transition]]
+    readings: Sequence[tuple[Readings, Stored]] = ()
 
 
 @dataclass
@@ -95,9 +96,11 @@ class Writer:
         of_kind = {each.kind.name: each for each in learnt}
         async with self.conn.transaction():
             conflicts: list[Quarantined] = []
+            outcomes: list[tuple[Readings, Stored]] = []
             late = _gone_live(evaluated.transitions)
             for number, readings in enumerate(batch.readings):
                 outcome = await write_readings(self.conn, readings)
+                outcomes.append((readings, outcome))
                 _count(ledger, readings, outcome.stored, "stored")
                 _count(ledger, readings, outcome.duplicate, "duplicate")
                 conflicts += (_conflict(readings, row) for row in outcome.conflict)
@@ -119,7 +122,7 @@ class Writer:
             moved = await write_transitions(self.conn, evaluated.transitions, now)
             await announce(self.jobs, self.conn, moved, self.notice_severity)
         self.marks.remember(marked)
-        return Written(ledger.total, [(each.number, each.transition) for each in moved])
+        return Written(ledger.total, [(each.number, each.transition) for each in moved], outcomes)
 
     async def _make_partitions(self, batch: Sequence[Readings]) -> None:
         """Any accepted time finds its partition. Before the transaction: a partition is never rolled back."""

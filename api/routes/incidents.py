@@ -13,7 +13,8 @@ from alerts.incident import group_of
 from api import context, incident_shapes
 from api.alert_item import AlertId, alert_item, tag
 from api.auth import Endpoints
-from api.params import Cursor, Limit, Moment, cursor_time, limit_of, moment, read_cursor, write_cursor
+from api.params import Cursor, KindFilter, Limit, Moment, cursor_time, limit_of, moment, read_cursor, write_cursor
+from api.places import Places
 from api.problems import not_found
 from api.reply import encode, items_reply, reply
 from storage import read_alerts, read_incidents
@@ -27,22 +28,26 @@ ENDPOINTS = Endpoints("/api/v1")
 @ENDPOINTS.get("/incidents", role="viewer", answer=incident_shapes.Incidents)
 async def list_incidents(
     request: Request,
+    place: Places,
     state: Annotated[State, Query(description="open: active, or nobody has acknowledged it")] = "open",
     historical: Annotated[Historical, Query(description="told by late data: without, only, or any")] = "false",
+    kind: KindFilter = None,
     since: Annotated[Moment | None, Query(description="began since then")] = None,
+    min_severity: Annotated[int, Query(ge=0, le=3, description="3 critical … 0 low")] = 0,
     limit: Limit = None,
     cursor: Cursor = None,
 ) -> Response:
     """Alerts that stand for many, newest first: of panels, feeders, gateways, and of the whole stream."""
     here = context.of(request)
     size = limit_of(limit, here.settings.page_max)
-    begin = moment("since", since, context.utc_now()) if since else None
+    begin = moment("since", since, context.utc_now()) if since is not None else None
     after = None
     if cursor:
         raised_at, number = read_cursor(cursor, str, int)
         after = (cursor_time(raised_at), number)
     async with here.reads.connection() as conn:
-        rows = await read_incidents.list_incidents(conn, IncidentQuery(state, historical, begin, size + 1, after))
+        query = IncidentQuery(state, historical, begin, size + 1, after, kind, place, min_severity)
+        rows = await read_incidents.list_incidents(conn, query)
     more = write_cursor(rows[size - 1]["raised_at"], rows[size - 1]["id"]) if len(rows) > size else None
     return items_reply(request, (encode(alert_item(row)) for row in rows[:size]), more)
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from math import nan
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, cast, get_args
 
 import psycopg
 from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import context, quarantine_shapes
+from api import context, csv_text, quarantine_shapes
 from api.auth import Endpoints
+from api.csv_text import Dialect, DialectOf, Sheet, cells, csv_reply, in_pages
+from api.formats import Table, chosen
 from api.params import DeviceId, DistrictFilter, From, KindFilter, To, Window, window
 from api.problems import not_found, wrong_field
 from api.reply import encode, reply
@@ -39,8 +42,21 @@ Groups = Annotated[
 Sender = Annotated[DeviceId, Query(description="of this device")]
 
 
-@ENDPOINTS.get("/ledger", role="viewer", answer=quarantine_shapes.Ledger, problems=[HTTPStatus.NOT_FOUND])
-async def list_hours(request: Request, device: Sender, since: From = None, until: To = None) -> Response:
+@ENDPOINTS.get(
+    "/ledger",
+    role="viewer",
+    answer=quarantine_shapes.Ledger,
+    problems=[HTTPStatus.NOT_FOUND],
+    extra=csv_text.ANSWER,
+)
+async def list_hours(
+    request: Request,
+    device: Sender,
+    since: From = None,
+    until: To = None,
+    form: Table = None,
+    dialect: DialectOf = "rfc4180",
+) -> Response:
     """Every hour of the range, whole ones, oldest first, also those of silence. The last 24 by default."""
     here, now = context.of(request), context.utc_now()
     span = _range(request, since, until, now, DEFAULT_RANGE)
@@ -55,10 +71,12 @@ async def list_hours(request: Request, device: Sender, since: From = None, until
         hour = span.since + n * HOUR
         line = lines.get(hour) or Line(hour, 0, 0, 0, 0, 0)
         items.append(_item(found, kind, line, missing.get(hour, 0), numbered, now))
+    if chosen(request, form) == "csv":
+        return await _csv(request, f"{device}-ledger", tuple(quarantine_shapes.LedgerHour.model_fields), items, dialect)
     return reply(encode({"items": items}))
 
 
-@ENDPOINTS.get("/ledger/summary", role="viewer", answer=quarantine_shapes.Summary)
+@ENDPOINTS.get("/ledger/summary", role="viewer", answer=quarantine_shapes.Summary, extra=csv_text.ANSWER)
 async def show_summary(
     request: Request,
     by: Groups = "hour",
@@ -66,6 +84,8 @@ async def show_summary(
     district: DistrictFilter = None,
     since: From = None,
     until: To = None,
+    form: Table = None,
+    dialect: DialectOf = "rfc4180",
 ) -> Response:
     """The ledger of the whole fleet, whole hours, the last 24 by default. `final`: only late data changes it."""
     here, now = context.of(request), context.utc_now()
@@ -77,6 +97,9 @@ async def show_summary(
     if len(rows) > most:
         raise wrong_field("by", f"more than {most} lines (SIAGA_PAGE_MAX): ask for a shorter range or for less detail")
     items = [row | {"hour": time_text(row["hour"])} if "hour" in row else row for row in rows]
+    if chosen(request, form) == "csv":
+        counts = [name for name in quarantine_shapes.SummaryLine.model_fields if name not in get_args(By)]
+        return await _csv(request, "ledger", [*names, *counts], items, dialect)
     return reply(encode({"items": items}))
 
 
@@ -116,6 +139,13 @@ async def show_drift(request: Request, device: Sender, since: From = None, until
             }
         )
     )
+
+
+async def _csv(
+    request: Request, name: str, columns: Sequence[str], items: Sequence[dict[str, Any]], dialect: Dialect
+) -> Response:
+    rows = (cells(page, columns) async for page in in_pages(items))
+    return await csv_reply(request, name, Sheet(columns, dialect, context.of(request).settings.zone), rows)
 
 
 async def _missing(conn: psycopg.AsyncConnection[Any], kind: Kind, device: str, span: Window) -> dict[datetime, int]:

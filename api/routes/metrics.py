@@ -13,10 +13,12 @@ from fastapi import Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import buckets, context, cost, metrics_items, metrics_query, shapes
+from api import buckets, context, cost, csv_text, metrics_items, metrics_query, shapes
 from api.auth import Endpoints
 from api.buckets import Plan
 from api.context import Context
+from api.csv_text import DialectOf, Sheet, csv_reply, in_pages
+from api.formats import Table, chosen
 from api.metrics_items import Fill, Series
 from api.metrics_query import Wanted
 from api.params import DistrictFilter, From, KindName, To, Window, window
@@ -64,8 +66,12 @@ class Times(NamedTuple):
 
 
 @ENDPOINTS.get(
-    "/metrics/{kind}", role="viewer", answer=shapes.Buckets, problems=[HTTPStatus.NOT_FOUND], extra=PARAMETERS
-)  # fmt: skip
+    "/metrics/{kind}",
+    role="viewer",
+    answer=shapes.Buckets,
+    problems=[HTTPStatus.NOT_FOUND],
+    extra=PARAMETERS | csv_text.ANSWER,
+)
 async def list_metrics(
     request: Request,
     kind: Annotated[KindName, Path()],
@@ -87,6 +93,8 @@ async def list_metrics(
         ),
     ] = None,
     fill: Annotated[Fill, Query(description="buckets without readings: left out, null, or the last values")] = "none",
+    form: Table = None,
+    dialect: DialectOf = "rfc4180",
 ) -> Response:
     """Aggregates per device or group and bucket of the last 24 h, or of from <= t < to; labelled by their start."""
     here, now = context.of(request), context.utc_now()
@@ -110,6 +118,10 @@ async def list_metrics(
             plan, series = await _of_groups(here, conn, declared, question, times)
     # 100,000 buckets take a good part of a second: not on the loop that serves everybody.
     items = await asyncio.to_thread(metrics_items.items, series, plan.buckets, wanted, fill)
+    if chosen(request, form) == "csv":
+        columns = metrics_items.columns(series, wanted, "device_id" if grouping is None else "group")
+        rows = (metrics_items.rows(page, columns) async for page in in_pages(items))
+        return await csv_reply(request, kind, Sheet(columns, dialect, home), rows)
     return items_reply(request, items)
 
 

@@ -45,14 +45,14 @@ async def list_notices(
     here = context.of(request)
     size = limit_of(limit, here.settings.page_max)
     before = read_cursor(cursor, int)[0] if cursor else None
-    begin = moment("since", since, context.utc_now()) if since else None
+    begin = moment("since", since, context.utc_now()) if since is not None else None
     async with here.reads.connection() as conn:
         rows = await notices.listed(conn, notices.Query(state, size + 1, before, alert, person, begin))
     more = write_cursor(rows[size - 1]["id"]) if len(rows) > size else None
     return items_reply(request, map(encode, rows[:size]), more)
 
 
-@ENDPOINTS.get("/notices/plan", role="viewer", answer=notice_shapes.NoticePlan)
+@ENDPOINTS.get("/notices/plan", role="viewer", whole=True, answer=notice_shapes.NoticePlan)
 async def show_plan(request: Request) -> Response:
     """Who is told of what, when and in which order; the file as it is now, without URLs."""
     plan = await plan_of(context.of(request).settings)

@@ -43,8 +43,8 @@ class Do(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     note: Text | None = None
-    shift_s: float = Field(default=0.0, ge=-SHIFT_MAX_S, le=SHIFT_MAX_S, allow_inf_nan=False)
-    force: bool = Field(default=False, description="also what somebody else has claimed")
+    shift_s: float = Field(default=0.0, strict=True, ge=-SHIFT_MAX_S, le=SHIFT_MAX_S, allow_inf_nan=False)
+    force: bool = Field(default=False, strict=True, description="also what somebody else has claimed")
 
 
 class Those(BaseModel):
@@ -176,7 +176,8 @@ def _order(action: Action, how: Do, who: Who) -> Order:
 def _chosen(
     reason: str | None, state: State | None, device: str | None, fingerprint: str | None, since: str | None
 ) -> Chosen:
-    return Chosen(reason, state, device, fingerprint, moment("since", since, context.utc_now()) if since else None)
+    begin = moment("since", since, context.utc_now()) if since is not None else None
+    return Chosen(reason, state, device, fingerprint, begin)
 
 
 def _before(cursor: str | None) -> int | None:

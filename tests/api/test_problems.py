@@ -45,11 +45,11 @@ async def test_files_outside_the_dashboard_are_not_served(viewer: httpx.AsyncCli
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("PUT", "/api/v1/latest", "GET"),
+        ("PUT", "/api/v1/latest", "GET, HEAD"),
         ("GET", "/api/v1/session", "DELETE, POST"),
         ("DELETE", "/api/v1/alerts/1/ack", "POST"),
         ("PATCH", "/peringatan", "GET, HEAD"),
-        ("TRACE", "/api/v1/devices", "GET"),
+        ("TRACE", "/api/v1/devices", "GET, HEAD"),
     ],
 )
 async def test_405_names_every_method_of_the_path(
@@ -147,7 +147,7 @@ async def test_too_large_a_body_without_a_length_is_413(client: Any, settings: S
 
 async def test_503_when_the_database_is_away(settings: Settings, unused_tcp_port: int) -> None:
     nowhere = AsyncConnectionPool(f"postgresql://x@127.0.0.1:{unused_tcp_port}/x", min_size=1, timeout=0.3, open=False)
-    app = create_app(settings, Pools(nowhere, nowhere))
+    app = create_app(settings, Pools(nowhere, nowhere, nowhere, nowhere))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(

@@ -10,8 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api import shapes
-from api.routes import readings as route
+from api import csv_text, shapes
 
 T0 = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -84,7 +83,7 @@ async def test_unknown_device_is_404(viewer: httpx.AsyncClient) -> None:
 async def test_csv_is_whole_and_rfc_4180(
     viewer: httpx.AsyncClient, town: Any, monkeypatch: pytest.MonkeyPatch, ask: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(route, "CSV_PAGE", 3)
+    monkeypatch.setattr(csv_text, "PAGE", 3)
     fill(town, 9)
     town.reading("wl-1", "water_level", T0 + 60 * MINUTE, boot='say "hi", Kisaran')
     query = {"device": "wl-1", "from": "2026-11-24T00:00:00Z", "to": "2026-11-25T00:00:00Z"} | ask.get("params", {})
@@ -104,7 +103,7 @@ async def test_csv_is_whole_and_rfc_4180(
 async def test_csv_keeps_to_a_limit(
     viewer: httpx.AsyncClient, town: Any, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    monkeypatch.setattr(route, "CSV_PAGE", 3)
+    monkeypatch.setattr(csv_text, "PAGE", 3)
     fill(town, 9)
     answer = await viewer.get(f"/api/v1/readings?device=wl-1&{DAY}&format=csv&limit={limit}")
     assert len(answer.text.splitlines()) == 1 + min(limit, 9)
@@ -113,5 +112,5 @@ async def test_csv_keeps_to_a_limit(
 async def test_csv_of_nothing_has_its_header(viewer: httpx.AsyncClient, town: Any) -> None:
     town.device("lamp-1")
     answer = await viewer.get("/api/v1/readings?device=lamp-1&format=csv")
-    assert answer.text.startswith("ts,received_at,seq,boot,fw,qc,qc_reason,late,power_w,")
+    assert answer.text.startswith("device_id,ts,received_at,seq,boot,fw,qc,qc_reason,late,power_w,")
     assert answer.text.count("\r\n") == 1
