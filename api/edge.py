@@ -1,18 +1,22 @@
-"""What every request passes: a number, a log line, a measurement; security headers; limits on what comes in."""
+"""What every request passes: a number, a log line, a measurement, a span; security headers; limits on what comes in."""
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from http import HTTPStatus
 
+import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import metrics
+from api.forwarded import TRUSTED
 from api.problems import MEDIA_TYPE as PROBLEM
 from api.problems import Problem, body_of, respond, wrong_field
+from runtime import trace
 from runtime.log import get_logger
 
 log = get_logger(__name__)
@@ -21,51 +25,111 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+UNUSED = ("accelerometer", "camera", "geolocation", "gyroscope", "magnetometer", "microphone", "payment", "usb")
 HEADERS = {
     "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": ", ".join(f"{name}=()" for name in UNUSED),
 }
+# A year. Only said where it was asked by https: elsewhere browsers ignore it.
+HSTS = "max-age=31536000"
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE"))
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# Probes and the page's own files would fill the log without saying anything.
+LOGGED = ("/api/", "/sign-in")
 
 
 class Watched:
-    """Outermost: counts and logs every request, and makes an unforeseen error a problem that names its log line."""
+    """Counts and logs every request, and makes an unforeseen error a problem that names its log line."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, access_log: bool) -> None:
         self.app = app
+        self.access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = secrets.token_hex(8)
-        started = time.perf_counter()
-        status = 0
+        headers = Headers(scope=scope)
+        trusted = scope.get(TRUSTED, False)
+        seen = Seen(scope, _request_id(headers) if trusted else secrets.token_hex(8))
+        scope.setdefault("state", {})["request_id"] = seen.request_id
+        metrics.UNDER_WAY.inc()
+        carrier = {"traceparent": headers.get("traceparent", "")} if trusted else {}
+        with (
+            structlog.contextvars.bound_contextvars(request=seen.request_id),
+            trace.request_span(scope["method"], carrier) as span,
+        ):
+            if span is not None:
+                structlog.contextvars.bind_contextvars(trace=trace.trace_id(span))
+            try:
+                await self._answer(seen, receive, send)
+            finally:
+                metrics.UNDER_WAY.dec()
+                seen.tell(self.access_log)
+                if span is not None:
+                    span.update_name(f"{scope['method']} {seen.route}")
+                    span.set_attributes({"http.route": seen.route, "http.response.status_code": seen.status})
+                    structlog.contextvars.unbind_contextvars("trace")
+
+    async def _answer(self, seen: Seen, receive: Receive, send: Send) -> None:
+        scope = seen.scope
 
         async def send_marked(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = int(message["status"])
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                if scope["path"].startswith("/api/"):
-                    headers.setdefault("Cache-Control", "no-store")
+                seen.status = int(message["status"])
+                _mark(MutableHeaders(scope=message), scope, seen.request_id)
+            else:
+                seen.sent_bytes += len(message.get("body", b""))
             await send(message)
 
         try:
             await self.app(scope, receive, send_marked)
         except Exception:
-            log.exception("request.failed", request=request_id, method=scope["method"], path=scope["path"])
-            if status:
+            log.exception("request.failed", method=scope["method"], path=scope["path"])
+            if seen.status:
                 raise  # half an answer is out: break the connection off, so that it does not look whole
-            detail = f"an error of ours; its details are in the log under {request_id}"
+            detail = f"an error of ours; its details are in the log under {seen.request_id}"
             body = body_of(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
             await Response(body, 500, media_type=PROBLEM)(scope, receive, send_marked)
-        finally:
-            _count(scope, status, time.perf_counter() - started, request_id)
+
+
+class Seen:
+    """One request, and what became of it."""
+
+    def __init__(self, scope: Scope, request_id: str) -> None:
+        self.scope, self.request_id = scope, request_id
+        self.status = self.sent_bytes = 0
+        self._began = time.perf_counter()
+
+    @property
+    def route(self) -> str:
+        """The address as it is declared: a closed set, whatever clients invent."""
+        return getattr(self.scope.get("route"), "path", "none")
+
+    def tell(self, access_log: bool) -> None:
+        """Count it and log it. Queries are not logged: one-time tokens stand there."""
+        scope, seconds = self.scope, time.perf_counter() - self._began
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        metrics.REQUESTS.labels(method, self.route, str(self.status)).inc()
+        metrics.SENT_BYTES.labels(self.route).inc(self.sent_bytes)
+        if not self.route.endswith("/stream"):
+            metrics.REQUEST_SECONDS.labels(self.route).observe(seconds)
+        client, who = scope.get("client"), scope["state"].get("who")
+        say = log.info if access_log and scope["path"].startswith(LOGGED) else log.debug
+        say(
+            "request.answered",
+            method=scope["method"],
+            path=scope["path"],
+            status=self.status,
+            ms=round(seconds * 1000, 1),
+            bytes=self.sent_bytes,
+            client=client and client[0],
+            who=who and who.name,
+        )
 
 
 class Limited:
@@ -106,17 +170,17 @@ class Limited:
         )
 
 
-def _count(scope: Scope, status: int, seconds: float, request_id: str) -> None:
-    route = getattr(scope.get("route"), "path", "none")
-    method = scope["method"] if scope["method"] in ("GET", "HEAD", "POST", "DELETE") else "other"
-    metrics.REQUESTS.labels(method, route, str(status)).inc()
-    if not route.endswith("/stream"):
-        metrics.REQUEST_SECONDS.labels(route).observe(seconds)
-    log.debug(
-        "request.answered",
-        request=request_id,
-        method=scope["method"],
-        path=scope["path"],
-        status=status,
-        ms=round(seconds * 1000, 1),
-    )
+def _request_id(headers: Headers) -> str:
+    """That of a proxy of ours, so that its log and ours tell the same story; else a new one."""
+    said = headers.get("x-request-id", "")
+    return said if REQUEST_ID.fullmatch(said) else secrets.token_hex(8)
+
+
+def _mark(headers: MutableHeaders, scope: Scope, request_id: str) -> None:
+    headers["X-Request-Id"] = request_id
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+    if scope["scheme"] == "https":
+        headers.setdefault("Strict-Transport-Security", HSTS)
+    if scope["path"].startswith("/api/"):
+        headers.setdefault("Cache-Control", "no-store")

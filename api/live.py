@@ -1,7 +1,7 @@
 """Live events for browsers (SSE): one follower reads the event log by its cursor and changed latest values.
 
-Every event is encoded once and the same bytes go to all clients. A client that does not keep up loses its backlog and
-gets `reset`: it never slows others or fills memory. Nobody listening: nobody asks the database.
+Every event is encoded once and the same bytes go to all clients that want the same. A client that does not keep up
+loses its backlog and gets `reset`: it never slows others or fills memory. Nobody listening: nobody asks the database.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from api.alert_item import alert_item, counts_now
 from api.context import Pool, utc_now
 from api.latest_item import live_item
 from api.reply import encode
+from api.wanted import BEAT, About, Wanted, about_alert, about_latest
 from runtime.log import get_logger
 from runtime.settings import Settings
 from storage import read_alerts, read_latest
@@ -42,22 +43,29 @@ RETRY_MS = 2_000
 
 
 class Event(NamedTuple):
-    """Bytes for every client; id is the transition's, None for what is not replayed."""
+    """Bytes for every client; id is the transition's, None for what is not replayed. Without about it is for all."""
 
     data: bytes
     id: int | None = None
+    about: About | None = None
 
 
-def encode_event(name: str, data: str, event_id: int | None = None) -> Event:
+def encode_event(name: str, data: str, event_id: int | None = None, about: About | None = None) -> Event:
     head = f"event: {name}\n" if event_id is None else f"event: {name}\nid: {event_id}\n"
-    return Event(f"{head}data: {data}\n\n".encode(), event_id)
+    return Event(f"{head}data: {data}\n\n".encode(), event_id, about)
+
+
+def mark(cursor: int) -> Event:
+    """No event, only an id: a client that leaves alerts out learns how far the log is, and is not reset for nothing."""
+    return Event(f"id: {cursor}\n\n".encode(), cursor)
 
 
 class Client:
     """One open stream: the events it has yet to be sent, bounded in number and bytes."""
 
-    def __init__(self, seen: int) -> None:
+    def __init__(self, seen: int, wanted: Wanted) -> None:
         self.seen = seen
+        self.wanted = wanted
         self._waiting: deque[Event] = deque()
         self._bytes = 0
         self._wake = asyncio.Event()
@@ -104,7 +112,7 @@ class Live:
         self.closing = False
         self._clients: set[Client] = set()
         self._wanted = asyncio.Event()
-        self._cursor = 0
+        self._cursor = self._marked = 0
         self._horizon = ""
         self._sent: dict[str, datetime] = {}
         self._beat = Beat()
@@ -146,18 +154,18 @@ class Live:
             self._next_latest = self._next_beat = 0.0
 
     @contextlib.contextmanager
-    def joined(self) -> Iterator[Client]:
-        client = Client(self._cursor)
+    def joined(self, wanted: Wanted) -> Iterator[Client]:
+        client = Client(self._cursor, wanted)
         self._clients.add(client)
         self._wanted.set()
-        metrics.LIVE_CLIENTS.set(len(self._clients))
+        metrics.LIVE_CLIENTS.inc()
         try:
             yield client
         finally:
             self._clients.discard(client)
             if not self._clients:
                 self._wanted.clear()
-            metrics.LIVE_CLIENTS.set(len(self._clients))
+            metrics.LIVE_CLIENTS.dec()
 
     async def events(self, client: Client, last_id: int | None) -> AsyncIterator[bytes]:
         """What one client is sent: first what it missed, then what comes; each transition once and in order."""
@@ -194,9 +202,12 @@ class Live:
             for event in events:
                 assert event.id is not None
                 client.seen = event.id
-                yield event.data
+                if _takes(client, event):
+                    yield event.data
             if len(events) < CHUNK:
-                return
+                break
+        if client.wanted.leaves_alerts_out:
+            yield mark(client.seen).data
 
     async def _look(self, conn: psycopg.AsyncConnection[Any]) -> None:
         while events := await self._alert_events(conn, self._cursor):
@@ -213,7 +224,8 @@ class Live:
             await self._look_at_latest(conn)
         if now >= self._next_beat:
             self._next_beat = now + BEAT_S
-            self._send(encode_event("beat", encode(await self._beat.measure(conn))))
+            self._send(encode_event("beat", encode(await self._beat.measure(conn)), about=BEAT))
+            self._send_mark()
             metrics.LIVE_EVENTS.labels("beat").inc()
 
     async def _alert_events(self, conn: psycopg.AsyncConnection[Any], after: int) -> list[Event]:
@@ -226,6 +238,7 @@ class Live:
                 "alert",
                 encode({"transition": transition, "alert": alert_item(alert), "counts": counts}),
                 transition["id"],
+                about_alert(alert),
             )
             for transition, alert in found
         ]
@@ -239,13 +252,37 @@ class Live:
         if not fresh:
             return
         self._sent.update((item.device_id, item.ts) for item in fresh)
-        items = ",".join(live_item(item) for item in fresh)
-        self._send(encode_event("latest", f'{{"items":[{items}]}}'))
-        metrics.LIVE_EVENTS.labels("latest").inc()
+        items = [(about_latest(item), live_item(item)) for item in fresh]
+        made: dict[Wanted, Event | None] = {}
+        for client in self._clients:
+            if client.wanted not in made:
+                made[client.wanted] = _latest_event(items, client.wanted)
+            event = made[client.wanted]
+            if event is not None:
+                client.put(event, self._cursor)
+        metrics.LIVE_EVENTS.labels("latest").inc(sum(event is not None for event in made.values()))
 
     def _send(self, event: Event) -> None:
         for client in self._clients:
-            client.put(event, self._cursor)
+            if _takes(client, event):
+                client.put(event, self._cursor)
+
+    def _send_mark(self) -> None:
+        if self._marked != self._cursor:
+            self._marked = self._cursor
+            event = mark(self._cursor)
+            for client in self._clients:
+                if client.wanted.leaves_alerts_out:
+                    client.put(event, self._cursor)
+
+
+def _takes(client: Client, event: Event) -> bool:
+    return event.about is None or client.wanted.takes(event.about)
+
+
+def _latest_event(items: Sequence[tuple[About, str]], wanted: Wanted) -> Event | None:
+    texts = [text for about, text in items if wanted.takes(about)]
+    return encode_event("latest", f'{{"items":[{",".join(texts)}]}}') if texts else None
 
 
 class Beat:

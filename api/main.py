@@ -11,6 +11,7 @@ import uvicorn
 
 from api.app import create_app
 from api.context import Context
+from runtime import trace
 from runtime.log import get_logger
 from runtime.settings import Settings, require
 from runtime.stop import stop_event
@@ -48,18 +49,23 @@ def run(settings: Settings) -> int:
     except OSError as error:
         log.error("api.refused", host=settings.api_host, port=settings.api_port, error=str(error))
         return 1
-    with listener:
-        return asyncio.run(_serve(settings, listener))
+    end_tracing = trace.setup(PART, settings.otlp_endpoint)
+    try:
+        with listener:
+            return asyncio.run(_serve(settings, listener))
+    finally:
+        end_tracing()
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> int:
     stop = stop_event()
     app = create_app(settings)
     context: Context = app.state.context
+    # proxy_headers: uvicorn believes everybody on this machine; api/forwarded.py those whom the settings name.
     server = Server(
         uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, lifespan="on",
-            timeout_graceful_shutdown=GRACE_S,
+            timeout_graceful_shutdown=GRACE_S, proxy_headers=False,
         )
     )  # fmt: skip
     serving = asyncio.create_task(server.serve([listener]), name="serve")
@@ -75,7 +81,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> int:
     await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
     asked = stop.is_set()
     stop.set()
-    context.live.close()
+    context.audiences.close()
     await beating
     server.should_exit = True
     await asyncio.gather(serving, return_exceptions=True)

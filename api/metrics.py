@@ -17,12 +17,26 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15),
     registry=REGISTRY,
 )
+UNDER_WAY = Gauge("siaga_api_requests_under_way", "Requests being answered, open streams too.", registry=REGISTRY)
+SENT_BYTES = Counter(
+    "siaga_api_sent_bytes_total", "Bytes of answers, as sent (compressed), without headers.", ("route",),
+    registry=REGISTRY,
+)  # fmt: skip
+RATE_LIMITED = Counter(
+    "siaga_api_rate_limited_total", "Requests answered 429, by whose limit it was.", ("whose",), registry=REGISTRY
+)
+TIMEOUTS = Counter(
+    "siaga_api_timeouts_total", "Requests whose answer had not begun within SIAGA_REQUEST_TIMEOUT_S.", registry=REGISTRY
+)
 DATABASE_UNAVAILABLE = Counter(
     "siaga_api_database_unavailable_total", "Requests answered 503 for want of the database.", registry=REGISTRY
 )
 LIVE_CLIENTS = Gauge("siaga_api_live_clients", "Open live streams.", registry=REGISTRY)
 LIVE_EVENTS = Counter(
-    "siaga_api_live_events_total", "Events made for live streams, each once for all.", ("event",), registry=REGISTRY
+    "siaga_api_live_events_total",
+    "Events made for live streams, each once for all who want it.",
+    ("event",),
+    registry=REGISTRY,
 )
 LIVE_RESETS = Counter(
     "siaga_api_live_resets_total", "Live clients told to reload: too slow or away for too long.", registry=REGISTRY
@@ -31,3 +45,5 @@ LIVE_ERRORS = Counter("siaga_api_live_errors_total", "Looks at the event log tha
 
 for _event in ("alert", "latest", "beat"):
     LIVE_EVENTS.labels(_event)
+for _whose in ("key", "address"):
+    RATE_LIMITED.labels(_whose)

@@ -9,7 +9,7 @@ import argparse
 import signal
 import sys
 
-from bench import alerts, fuzz, generate, growth, outage, publish, soak, start
+from bench import alerts, api, export, fuzz, generate, growth, outage, publish, schema, soak, start
 from bench.ingest import command as ingest
 from bench.measure import keep
 from bench.storage import command as storage
@@ -18,9 +18,12 @@ FIGURES = {"generate": generate, "publish": publish}
 COMMANDS = {
     "ingest": ingest,
     "alerts": alerts,
+    "api": api,
+    "schema": schema,
     "start": start,
     "outage": outage,
     "soak": soak,
+    "export": export,
     "fuzz": fuzz,
     "growth": growth,
     "storage": storage,

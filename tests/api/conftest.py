@@ -210,7 +210,7 @@ def town(db: psycopg.Connection) -> Town:
 class Stream:
     """An open SSE stream, driven as a server would: httpx's transport waits for an answer's end, which never comes."""
 
-    def __init__(self, app: Any, headers: dict[str, str]) -> None:
+    def __init__(self, app: Any, headers: dict[str, str], query: str = "") -> None:
         self.status = 0
         self.ended = asyncio.Event()
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
@@ -223,7 +223,8 @@ class Stream:
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         scope = {
             "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "method": "GET",
-            "scheme": "http", "path": "/api/v1/stream", "raw_path": b"/api/v1/stream", "query_string": b"",
+            "scheme": "http", "path": "/api/v1/stream", "raw_path": b"/api/v1/stream",
+            "query_string": query.encode(),
             "root_path": "", "headers": raw, "client": ("127.0.0.1", 1), "server": ("siaga", 80),
         }  # fmt: skip
         self._task = asyncio.create_task(app(scope, self._receive, self._send))
@@ -283,11 +284,13 @@ async def streams(app: Any) -> AsyncIterator[Callable[..., Any]]:
     """`await streams()` opens a stream as a viewer; all are closed at the end."""
     opened: list[Stream] = []
 
-    async def open_stream(key: str | None = KEYS["viewer"], last_event_id: str | None = None) -> Stream:
+    async def open_stream(
+        key: str | None = KEYS["viewer"], last_event_id: str | None = None, query: str = ""
+    ) -> Stream:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         if last_event_id is not None:
             headers["Last-Event-ID"] = last_event_id
-        opened.append(Stream(app, headers))
+        opened.append(Stream(app, headers, query))
         return await opened[-1].opened()
 
     yield open_stream

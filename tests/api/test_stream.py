@@ -12,6 +12,7 @@ import pytest
 
 from api import live, shapes
 from api.routes import stream as route
+from api.wanted import EVERYTHING
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -247,7 +248,7 @@ async def test_a_slow_client_is_reset_and_others_do_not_wait(
 
 async def test_a_backlog_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "BACKLOG_BYTES", 1000)
-    client = live.Client(seen=0)
+    client = live.Client(0, EVERYTHING)
     for number in range(1, 50):
         client.put(live.encode_event("alert", "x" * 300, number), number)
         assert sum(len(event.data) for event in client._waiting) <= 1000 + 400
@@ -366,3 +367,69 @@ async def test_silence_is_broken_by_a_comment(streams: Any, app: Any, monkeypatc
     async with asyncio.timeout(10):
         while await stream._chunks.get() != b": silence\n\n":
             pass
+
+
+async def test_a_client_is_told_only_what_it_asks_for(streams: Any, town: Any) -> None:
+    town.device("lamp")
+    town.device("far", district="12.09.01")
+    town.gauge("wl")
+    lamps = await streams(query="topic=alert&kind=streetlight")
+    near = await streams(query="district=12.09.19&topic=alert")
+    one = town.transition(town.alert("far"))
+    two = town.transition(town.alert("wl", "level_high", kind="water_level"))
+    three = town.transition(town.alert("lamp"))
+    assert await ids(lamps, 2) == [one, three]
+    assert await ids(near, 2) == [two, three]
+
+
+async def test_an_incident_in_several_districts_is_told_to_each(streams: Any, town: Any) -> None:
+    stream = await streams(query="topic=incident&district=12.09.19")
+    town.device("lamp")
+    town.transition(town.alert("lamp"))
+    incident = town.transition(town.alert("$feeder/F-1", "lamps_out"))
+    assert await ids(stream, 1) == [incident]
+
+
+async def test_latest_values_are_filtered_and_those_who_want_the_same_share_the_bytes(
+    streams: Any, town: Any, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.device("lamp")
+    town.device("nowhere", district=None)
+    town.gauge("wl")
+    queries = ("kind=streetlight", "kind=streetlight", "kind=streetlight&district=12.09.19", "topic=beat")
+    opened = [await streams(query=query) for query in queries]
+    given: dict[live.Wanted, set[int]] = {}
+    put = live.Client.put
+
+    def watched(client: live.Client, event: live.Event, cursor: int) -> None:
+        if event.data.startswith(b"event: latest"):
+            given.setdefault(client.wanted, set()).add(id(event.data))
+        put(client, event, cursor)
+
+    monkeypatch.setattr(live.Client, "put", watched)
+    with town.conn.transaction():
+        town.latest("lamp", "streetlight", NOW, power_w=40)
+        town.latest("nowhere", "streetlight", NOW, power_w=40)
+        town.latest("wl", "water_level", NOW, level_m=1.0)
+    told = [{i["device_id"] for i in (await s.next("latest"))[1]["items"]} for s in opened[:3]]
+    assert told == [{"lamp", "nowhere"}, {"lamp", "nowhere"}, {"lamp"}]
+    assert [len(texts) for texts in given.values()] == [1, 1]
+    assert (await opened[3].next("latest", "beat"))[0] == "beat"
+
+
+async def test_a_client_that_leaves_alerts_out_is_not_reset_for_them(streams: Any, town: Any) -> None:
+    """Its id goes on with the log, so that a reconnect does not count what it never wanted as missed."""
+    town.device("lamp")
+    stream = await streams(query="topic=beat")
+    newest = alerts(town, 30)[-1]
+    while (await stream.next())[2] != str(newest):
+        pass
+    again = await streams(query="topic=beat,latest", last_event_id=str(newest - 10))
+    assert [(await again.next())[2] for _ in range(2)] == [str(newest - 10), str(newest)]
+
+
+@pytest.mark.parametrize("query", ["topic=weather", "topic=", "topic=alert,", "kind=submarine", "district=x"])
+async def test_a_wrong_filter_is_refused(viewer: Any, query: str) -> None:
+    answer = await viewer.get(f"/api/v1/stream?{query}")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == query.partition("=")[0]
