@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 
 from alerts.engine import Engine, Evaluated
 from alerts.rule import Key
@@ -25,7 +24,7 @@ from devices.kinds import KINDS
 from devices.topics import readings_filters
 from runtime.log import get_logger
 from runtime.settings import Settings, require
-from storage import outbox, rules
+from storage import rules
 from storage.alert_write import read_states
 from storage.connect import connect_async
 from storage.fleet import changed_since
@@ -142,7 +141,6 @@ async def take_up(settings: Settings, other_filters: Sequence[str] = ()) -> Grou
 def _writer(conn: psycopg.AsyncConnection[Any], settings: Settings) -> Writer:
     return Writer(
         conn=conn,
-        jobs=outbox.app(make_conninfo("")),
         quarantine_cap=settings.quarantine_device_day,
         notice_severity=settings.notice_severity,
     )

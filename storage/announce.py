@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import procrastinate
 import psycopg
 
 from alerts.engine import Transition
@@ -31,17 +30,13 @@ class Moved(NamedTuple):
     held: bool
 
 
-async def announce(
-    jobs: procrastinate.App, conn: psycopg.AsyncConnection[Any], moved: Iterable[Moved], least_severity: int
-) -> None:
+async def announce(conn: psycopg.AsyncConnection[Any], moved: Iterable[Moved], least_severity: int) -> None:
     """Have people told of transitions, if this transaction commits."""
     found = {each.number: wants_notice(each.transition, least_severity, each.held) for each in moved}
     await _put(conn, {number: why for number, why in found.items() if why})
 
 
-async def announce_back(
-    jobs: procrastinate.App, conn: psycopg.AsyncConnection[Any], events: Sequence[int], least_severity: int
-) -> int:
+async def announce_back(conn: psycopg.AsyncConnection[Any], events: Sequence[int], least_severity: int) -> int:
     """The same for alerts that are no longer shelved or suppressed, by the events that say so; how many are told."""
     if not events:
         return 0

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-import procrastinate
 import psycopg
 
 from alerts import words
@@ -73,8 +72,8 @@ LATE_DATA = "more late data"
 class Writer:
     """Writes what one rule's incidents should be, and has people told where that is due."""
 
-    def __init__(self, conn: Conn, jobs: procrastinate.App, rule: Rule, now: datetime, notice_severity: int) -> None:
-        self._conn, self._jobs, self._rule, self._now, self._least = conn, jobs, rule, now, notice_severity
+    def __init__(self, conn: Conn, rule: Rule, now: datetime, notice_severity: int) -> None:
+        self._conn, self._rule, self._now, self._least = conn, rule, now, notice_severity
 
     async def write(self, plan: Plan) -> None:
         """Begin what has begun, move members, end what is over. What is so already stays as it is."""
@@ -107,7 +106,7 @@ class Writer:
             severity, None, self._now if each.goes_live else each.outage.begin, each.devices, False, severity,
         )  # fmt: skip
         written = await write_transitions(self._conn, [moved], self._now)
-        await announce(self._jobs, self._conn, written, self._least)
+        await announce(self._conn, written, self._least)
         return written[0].alert_id if written else None
 
     async def _begun_late(self, each: Wanted) -> int | None:
@@ -136,7 +135,7 @@ class Writer:
             Key(self._rule.id, each.group.subject), self._kind, "cleared", None, severity, None, None,
             each.outage.end, each.devices, False, severity, why,
         )  # fmt: skip
-        await announce(self._jobs, self._conn, await write_transitions(self._conn, [moved], self._now), self._least)
+        await announce(self._conn, await write_transitions(self._conn, [moved], self._now), self._least)
 
     async def _void(self, kept: Kept) -> None:
         end = kept.end or self._now
@@ -157,7 +156,7 @@ class Writer:
         for parent, alerts in into.items():
             why = f"part of: {words.group_name(groups[parent]).en}"
             await suppress(self._conn, sorted(alerts), parent, SERVER, why, self._now)
-        await announce_back(self._jobs, self._conn, events, self._least)
+        await announce_back(self._conn, events, self._least)
 
     @property
     def _kind(self) -> str:
@@ -184,14 +183,12 @@ async def current_parents(conn: Conn, alerts: Iterable[int]) -> dict[int, int | 
     return dict(await (await conn.execute(PARENTS, (list(alerts),))).fetchall())
 
 
-async def clear(
-    conn: Conn, jobs: procrastinate.App, incidents: Sequence[int], now: datetime, why: str, notice_severity: int
-) -> None:
+async def clear(conn: Conn, incidents: Sequence[int], now: datetime, why: str, notice_severity: int) -> None:
     """End incidents that no rule asks for any more; `tidy` lets out whom they stood for."""
     rows = await (await conn.execute(OF_RULE, (list(incidents),))).fetchall()
     found = [Standing(Key(rule, subject), *rest) for rule, subject, *rest in rows]
     written = await write_transitions(conn, closings(found, now, why), now)
-    await announce(jobs, conn, written, notice_severity)
+    await announce(conn, written, notice_severity)
 
 
 async def is_untidy(conn: Conn) -> bool:
@@ -200,7 +197,7 @@ async def is_untidy(conn: Conn) -> bool:
     return bool(row and row[0])
 
 
-async def tidy(conn: Conn, jobs: procrastinate.App, now: datetime, notice_severity: int) -> int:
+async def tidy(conn: Conn, now: datetime, notice_severity: int) -> int:
     """Let out what stands alone, and acknowledge what came and went with an incident; how many were told of.
 
     What is kept and what should be are compared, so whoever ended an incident, and wherever it was killed, it comes
@@ -212,4 +209,4 @@ async def tidy(conn: Conn, jobs: procrastinate.App, now: datetime, notice_severi
     over = sorted(number for (number,) in await (await conn.execute(OVER, values)).fetchall())
     if over:
         await event_log.tell(conn, over, Deed("acked", SERVER, now, PART_OF))
-    return await announce_back(jobs, conn, events, notice_severity)
+    return await announce_back(conn, events, notice_severity)

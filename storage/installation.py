@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import procrastinate
 import psycopg
 
 from alerts.engine import Transition
@@ -21,14 +20,12 @@ async def active(conn: psycopg.AsyncConnection[Any]) -> set[str]:
     return {rule async for (rule,) in await conn.execute(ACTIVE, (SUBJECT,))}
 
 
-async def write(
-    conn: psycopg.AsyncConnection[Any], jobs: procrastinate.App, moved: Transition, notice_severity: int
-) -> bool:
+async def write(conn: psycopg.AsyncConnection[Any], moved: Transition, notice_severity: int) -> bool:
     """Raise or clear an alert and have its notice sent. False where another worker was quicker."""
     async with conn.transaction():
         await conn.execute(event_log.LOCK)
         if (moved.key.rule in await active(conn)) == (moved.what == "raised"):
             return False
         written = await write_transitions(conn, [moved], moved.event_at)
-        await announce(jobs, conn, written, notice_severity)
+        await announce(conn, written, notice_severity)
     return True

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import procrastinate
 import psycopg
 from pydantic_core import to_json
 
@@ -62,7 +61,6 @@ class Writer:
     """A connection to write with; remembers which partitions exist."""
 
     conn: psycopg.AsyncConnection[Any]
-    jobs: procrastinate.App
     quarantine_cap: int
     notice_severity: int
     weeks: set[tuple[str, datetime]] = field(default_factory=set)
@@ -120,7 +118,7 @@ class Writer:
             await write_states(self.conn, evaluated.states)
             await review.mark(self.conn, late)
             moved = await write_transitions(self.conn, evaluated.transitions, now)
-            await announce(self.jobs, self.conn, moved, self.notice_severity)
+            await announce(self.conn, moved, self.notice_severity)
         self.marks.remember(marked)
         return Written(ledger.total, [(each.number, each.transition) for each in moved], outcomes)
 

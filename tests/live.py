@@ -46,7 +46,7 @@ async def live(world: World, here: Context, plan: Plan, step_s: float = 60) -> N
 async def look(here: Context, now: datetime) -> None:
     """What the worker does about alerts at a moment, with everything sent that there is to send."""
     async with here.pool.connection() as conn:
-        while await group.look(conn, here.outbox, now, here.settings.notify_min_severity):
+        while await group.look(conn, now, here.settings.notice_severity):
             pass
     await forecast_at(here, now)
     await watch_power_at(here, now)

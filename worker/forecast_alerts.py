@@ -68,7 +68,7 @@ async def write(here: Context, conn: Conn, found: Evaluated, now: datetime) -> N
     """Keep what rules have found and have people told; last in a transaction, as it takes the event log."""
     await alert_write.write_states(conn, found.states)
     moved = await alert_write.write_transitions(conn, found.transitions, now)
-    await announce(here.outbox, conn, moved, here.settings.notice_severity)
+    await announce(conn, moved, here.settings.notice_severity)
     for each in moved:
         log.info("rule.alert", rule=each.transition.key.rule, device=each.transition.key.device_id,
                  what=each.transition.what)  # fmt: skip

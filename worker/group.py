@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import procrastinate
 import psycopg
 
 from alerts.incident import Group, kind_of
@@ -37,18 +36,18 @@ NOTHING_ARRIVES = "nothing arrives at all"
 async def group(here: Context) -> None:
     """Follow the event log to its end."""
     async with here.pool.connection() as conn:
-        while await look(conn, here.outbox, datetime.now(UTC), here.settings.notice_severity):
+        while await look(conn, datetime.now(UTC), here.settings.notice_severity):
             if here.stop.is_set():
                 return
 
 
-async def look(conn: Conn, jobs: procrastinate.App, now: datetime, notice_severity: int) -> bool:
+async def look(conn: Conn, now: datetime, notice_severity: int) -> bool:
     """Bring incidents up to date; whether there is more to follow."""
     if not await _anything(conn):
         return False
     async with conn.transaction():
         await conn.execute(event_log.LOCK)
-        return await _Look(conn, jobs, now, notice_severity).look()
+        return await _Look(conn, now, notice_severity).look()
 
 
 async def _anything(conn: Conn) -> bool:
@@ -66,8 +65,8 @@ async def _anything(conn: Conn) -> bool:
 class _Look:
     """One look, with the log in hand."""
 
-    def __init__(self, conn: Conn, jobs: procrastinate.App, now: datetime, notice_severity: int) -> None:
-        self._conn, self._jobs, self._now, self._least = conn, jobs, now, notice_severity
+    def __init__(self, conn: Conn, now: datetime, notice_severity: int) -> None:
+        self._conn, self._now, self._least = conn, now, notice_severity
 
     async def look(self) -> bool:
         conn = self._conn
@@ -93,7 +92,7 @@ class _Look:
             if mine or groups:
                 others = [each for each in standing if each.rule != rule.id and not each.historical]
                 await self._rule(rule, in_force.rules, (mine, groups), _Reserved(others, together))
-        await incidents.tidy(conn, self._jobs, self._now, self._least)
+        await incidents.tidy(conn, self._now, self._least)
         await incident_facts.keep_position(conn, Position(until, in_force.version))
         return until < newest
 
@@ -115,7 +114,7 @@ class _Look:
         steps = await incident_facts.steps(conn, devices.keys(), rule.gathers, live, late, kept)
         given = told(reserved.without(steps, devices), rule.alone)
         wanted = plan(rule, {group: found.get(group, frozenset()) for group in asked}, given, kept, self._now)
-        await incidents.Writer(conn, self._jobs, rule, self._now, self._least).write(wanted)
+        await incidents.Writer(conn, rule, self._now, self._least).write(wanted)
 
     def _since(self, rule: Rule, touched: Iterable[Touched], historical: bool) -> datetime:
         """Alerts that had cleared before do not matter for what has moved now."""
@@ -130,8 +129,8 @@ class _Look:
         ids = [each.id for each in standing if (each.rule, each.kind, each.group.by) not in unchanged]
         if ids:
             why = f"rule changed (version {in_force.version})"
-            await incidents.clear(self._conn, self._jobs, ids, self._now, why, self._least)
-            await incidents.tidy(self._conn, self._jobs, self._now, self._least)
+            await incidents.clear(self._conn, ids, self._now, why, self._least)
+            await incidents.tidy(self._conn, self._now, self._least)
 
     async def _stream(self, in_force: RuleSet) -> None:
         """Whoever is silent because nothing arrives at all is no fault of its own."""

@@ -25,6 +25,6 @@ async def unshelve(here: Context) -> None:
             await conn.execute(event_log.LOCK)
             back = await shelf.end_shelves(conn, now)
             back += await windows.apply_windows(conn, now)
-            told = await announce_back(here.outbox, conn, back, here.settings.notice_severity)
+            told = await announce_back(conn, back, here.settings.notice_severity)
     if back:
         log.info("alerts.back", count=len(back), told=told)

@@ -31,7 +31,7 @@ async def watch(here: Context) -> None:
         for which, up, value in told:
             if up != (which.rule in stand):
                 step = moved(which, up, now, value)
-                if await installation.write(conn, here.outbox, step, settings.notice_severity):
+                if await installation.write(conn, step, settings.notice_severity):
                     log.warning("installation.alert", rule=which.rule, what=step.what, value=value)
 
 

@@ -31,7 +31,7 @@ async def come_back(world: World, at: datetime) -> int:
     async with world.conn.transaction():
         await world.conn.execute(event_log.LOCK)
         back = await shelf.end_shelves(world.conn, at) + await windows.apply_windows(world.conn, at)
-        return await announce_back(world.ground.writer.jobs, world.conn, back, 2)
+        return await announce_back(world.conn, back, 2)
 
 
 async def work(world: World, scope: str = "device", name: str = GAUGE.id, **more: Any) -> int:

@@ -33,7 +33,7 @@ async def test_its_lamps_join_and_the_incident_ends_with_the_last(
         sent = [packet(name.replace("_", "-"), {"ts": at, **told}, at=at) for name, told in values.items()]
         await world.send(sent, at)
         async with here.pool.connection() as conn:
-            while await look(conn, here.outbox, at, here.settings.notice_severity):
+            while await look(conn, at, here.settings.notice_severity):
                 pass
 
     await tell(0, panel_01={"mains_ok": 1}, lamp_0={"voltage_v": 220}, lamp_1={"voltage_v": 220})

@@ -91,7 +91,7 @@ async def test_what_an_incident_stands_for_is_left_out(night: Begin) -> None:
     # The incident is over, and those that still stand come back.
     await begun.world.move(transition("cleared", None, 2, key=incident.key), now=begun.at(900))
     back = await release(begun.world.conn, members, "siaga", "the panel is back", NOW)
-    assert await announce_back(begun.here.outbox, begun.world.conn, back, 0) == 10
+    assert await announce_back(begun.world.conn, back, 0) == 10
     assert [what for at in (901, 921) for what, *_ in await begun.made(at)] == ["over", "raised"]
 
 
@@ -345,7 +345,7 @@ async def test_a_back_by_itself_is_told_as_such(night: Begin) -> None:
     async with begun.world.conn.transaction():
         await begun.world.conn.execute(event_log.LOCK)
         events = await shelf.end_shelves(begun.world.conn, NOW + timedelta(hours=1))
-        await announce_back(begun.here.outbox, begun.world.conn, events, 0)
+        await announce_back(begun.world.conn, events, 0)
     assert await begun.made(3600) == [("raised", "Rudi", "Pos 0 naik ke Siaga 2 – masih berlangsung")]
 
 

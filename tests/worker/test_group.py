@@ -77,7 +77,7 @@ class Town:
     async def look(self, at: float, here: Context | None = None) -> None:
         here = here or self.here
         async with here.pool.connection() as conn:
-            while await look(conn, here.outbox, NOW + minutes(at), here.settings.notify_min_severity):
+            while await look(conn, NOW + minutes(at), here.settings.notify_min_severity):
                 pass
 
     async def incidents(self) -> list[tuple[Any, ...]]:
@@ -198,7 +198,7 @@ async def test_two_workers_and_one_that_was_killed_make_one(town: Town, worker: 
     other = await worker()
     await town.raised(LAMPS, 1)
     async with town.here.pool.connection() as conn, conn.transaction(force_rollback=True):
-        await look(conn, town.here.outbox, NOW + minutes(1), 2)
+        await look(conn, NOW + minutes(1), 2)
     assert await town.incidents() == []
     await asyncio.gather(*(town.look(1, here) for here in (town.here, other) for _ in range(3)))
     assert await town.incidents() == [stands(PANEL)]
