@@ -77,7 +77,9 @@ def test_dead_letters_are_listed(database_url: str) -> None:
             " '', n > 1, 'no such chat' FROM generate_series(1, 3) AS t(n)"
         )
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(create_app(Settings(database_url=database_url)), port=port, log_config=None))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(Settings(database_url=database_url, access_log=False)), port=port, log_config=None)
+    )
     serving = threading.Thread(target=server.run)
     serving.start()
     try:

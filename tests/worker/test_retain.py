@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from devices.completeness import HOUR
+from devices.kinds import KINDS
 from storage import archive_file, retention, retention_told
 from storage.flavour import WEEK, start_of
 from storage.ledger_count import count_missing
@@ -76,7 +77,7 @@ async def test_what_had_its_time_goes(world: World, worker: Make) -> None:
     assert (raw.keep_days, raw.dropped, raw.held, raw.why, raw.archive_dir) == (90, 2, 0, None, None)
     assert hours.keep_days == 30
     assert raw.next_at - raw.ran_at >= timedelta(hours=1)
-    assert len(told) == 12
+    assert len(told) == 4 * len(KINDS)
     assert await retain(here) == 3600
     assert (await retention_told.told(world.conn))["streetlight", "raw"].dropped == 0
 

@@ -43,7 +43,7 @@ async def test_a_round_rolls_up_everything(world: World, worker: Make) -> None:
 async def test_a_kind_whose_tables_are_wrong_holds_nobody_up(world: World, worker: Make) -> None:
     here = await worker()
     await world.send([packet("lamp", {"ts": NOW, "power_w": 80}), packet("counter", {"ts": NOW, "count": 3})])
-    await world.conn.execute("ALTER TABLE rollup_streetlight_5m DROP COLUMN power_w_avg")
+    await world.conn.execute("ALTER TABLE rollup_streetlight_5m DROP COLUMN power_w_avg CASCADE")
     with pytest.raises(psycopg.errors.UndefinedColumn):
         await roll_up(here)
     assert await world.one("SELECT count_sum FROM rollup_traffic_1d") == 3
