@@ -318,7 +318,7 @@ class Settings(BaseSettings):
     incident_file_neighbours_max: int = _setting(
         20, "devices", "neighbours in one incident file at most, gauges upstream first", ge=0, le=500
     )
-    live_poll_s: float = _setting(0.5, "s", "how often the event log is followed for live clients", ge=0.05, le=60)
+    live_poll_s: float = _setting(0.1, "s", "how often the event log is followed for live clients", ge=0.05, le=60)
     live_replay_max: int = _setting(
         10_000, "events", "events replayed after a reconnect; more answers `reset`", ge=1, le=1_000_000
     )
