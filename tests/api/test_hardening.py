@@ -87,10 +87,10 @@ async def test_an_answer_that_does_not_begin_in_time_is_503(app: Any, client: Ca
     assert ended.is_set()
 
 
-@with_settings(request_timeout_s=0.1, live_poll_s=0.05)
+@with_settings(request_timeout_s=2, live_poll_s=0.05)
 async def test_a_stream_may_take_longer(streams: Any) -> None:
     stream = await streams()
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(2.2)  # the answer itself begins within the deadline on a busy machine, too
     assert not stream.ended.is_set()
     await stream.next("beat")
 
