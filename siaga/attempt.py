@@ -19,23 +19,23 @@ from ingest.intake import Limits
 from ingest.replay import as_batch
 from runtime.settings import Settings
 from siaga import decode
-from siaga.api import Api
+from siaga.client import Client
 from siaga.quarantine import PATH, QuarantineError
 from storage.quarantine_replay import Waiting
 
 NOT_SHOWN = ("events", "payload_base64", "tried")
 
 
-def look(api: Api, number: int, settings: Settings, shift_s: float) -> dict[str, Any]:
+def look(api: Client, number: int, settings: Settings, shift_s: float) -> dict[str, Any]:
     """An entry as the API shows it, and as `tried` what a replay would make of it; null where no payload is kept.
 
-    Raises QuarantineError and ApiError.
+    Raises QuarantineError and SiagaError.
     """
     try:
         decoders = Decoders.from_file(settings.decoders)
     except DecoderError as error:
         raise QuarantineError(f"SIAGA_DECODERS: {error}") from None
-    entry = api.ask("GET", f"{PATH}/{number}")
+    entry: dict[str, Any] = api.get(f"{PATH}/{number}")
     if entry["payload_base64"] is None:
         return entry | {"tried": None}
     tried = _try(entry, Fleet(_sender(api, entry["topic"], decoders)), Limits.of(settings), decoders, shift_s)
@@ -56,11 +56,11 @@ def as_lines(looked: Mapping[str, Any]) -> Iterator[str]:
     yield from decode.lines(looked["tried"])
 
 
-def _sender(api: Api, topic: str, decoders: Decoders) -> list[Device]:
+def _sender(api: Client, topic: str, decoders: Decoders) -> list[Device]:
     """The device that a topic names, as it is registered; none where it is not."""
     foreign, native = decoders.of(topic), parse_topic(topic)
     device_id = foreign.device_id if foreign else native.device_id if native else None
-    found = api.find(f"/api/v1/devices/{device_id}") if device_id else None
+    found = api.find(f"/devices/{device_id}") if device_id else None
     return [Device(**{name: found[name] for name in Device.__dataclass_fields__})] if found else []
 
 

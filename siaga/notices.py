@@ -9,13 +9,13 @@ from typing import Any
 
 from alerts.notice_plan import Language, Plan
 from runtime.settings import Settings
-from siaga.api import Api
+from siaga.client import Client
 from storage import notice_file
 from worker import channels
 from worker.channels import Refused
 from worker.notice_text import Place, trial
 
-PATH = "/api/v1/notices"
+PATH = "/notices"
 PAGE = 100
 
 
@@ -38,9 +38,9 @@ def send_trial(settings: Settings, name: str) -> dict[str, str | None]:
     return {channel: asyncio.run(send(channel)) for channel in names}
 
 
-def dead(api: Api, most: int) -> list[dict[str, Any]]:
-    """The newest dead letters. Raises ApiError."""
-    return list(islice(api.items(PATH, {"state": "dead", "limit": min(most, PAGE)}), most))
+def dead(api: Client, most: int) -> list[dict[str, Any]]:
+    """The newest dead letters. Raises SiagaError."""
+    return list(islice(api.items(PATH, state="dead", limit=min(most, PAGE)), most))
 
 
 def _channels(plan: Plan, name: str) -> tuple[tuple[str, ...], Language]:

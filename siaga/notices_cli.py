@@ -63,13 +63,13 @@ def list_dead(
 ) -> None:
     """List messages that were given up, newest first. POST /api/v1/notices/ID/retry sends one after all."""
     from runtime.settings import SettingError
-    from siaga.api import Api, ApiError
+    from siaga.client import Client, SiagaError
     from siaga.notices import dead
 
     try:
-        with Api(read_settings()) as api:
+        with Client.from_settings(read_settings()) as api:
             found = dead(api, limit)
-    except (ApiError, SettingError) as error:
+    except (SiagaError, SettingError) as error:
         give_up(error)
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))

@@ -1,6 +1,6 @@
 """What `siaga quarantine` does: lists entries, claims, replays or discards them, and waits for what came of a replay.
 
-Over the HTTP API, as anybody may: roles, records and refusals are the API's, not ours. All of it raises ApiError too.
+Over the HTTP API, as anybody may: roles, records and refusals are the API's, not ours. All of it raises SiagaError too.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 
 import typer
 
-from siaga.api import Api, given
+from siaga.client import Client
+from siaga.client.quarantine import Action
+from siaga.client.values import given
 
-PATH = "/api/v1/quarantine"
+PATH = "/quarantine"
 POLL_S = 0.3
 PAGE = 100
 SHOWN = 20
@@ -41,17 +43,17 @@ class Ended(NamedTuple):
     waiting: int
 
 
-def listed(api: Api, groups: bool, chosen: Mapping[str, Any], most: int) -> list[dict[str, Any]]:
+def listed(api: Client, groups: bool, chosen: Mapping[str, Any], most: int) -> list[dict[str, Any]]:
     """The newest entries, or groups of them."""
     if groups and chosen["fingerprint"] is not None:
         raise QuarantineError("--group: --groups lists all of them; leave one out")
-    query = {**chosen, "limit": min(most, PAGE)}
-    return list(islice(api.items(f"{PATH}/groups" if groups else PATH, query), most))
+    path = f"{PATH}/groups" if groups else PATH
+    return list(islice(api.items(path, **chosen, limit=min(most, PAGE)), most))
 
 
 def act(
-    api: Api,
-    action: str,
+    api: Client,
+    action: Action,
     ids: Sequence[int],
     chosen: Mapping[str, Any],
     how: Mapping[str, Any],
@@ -80,40 +82,31 @@ def act(
     return not (asked.refused or ended.reopened or ended.waiting)
 
 
-def order(api: Api, action: str, ids: Sequence[int], chosen: Mapping[str, Any], how: Mapping[str, Any]) -> Asked:
+def order(api: Client, action: Action, ids: Sequence[int], chosen: Mapping[str, Any], how: Mapping[str, Any]) -> Asked:
     """Have the API do something with these entries or with all that are chosen, in as many requests as it takes."""
-    those = given(chosen)
-    if bool(ids) == bool(those):
+    if bool(ids) == bool(given(**chosen)):
         raise QuarantineError("give either ids, or a filter: --reason, --state, --device, --group, --since")
-    body = given(how) | ({"ids": list(ids)} if ids else {"filter": those})
-    done: list[int] = []
-    refused = dict.fromkeys(ids, "there is no such entry")
-    more = True
-    while more:
-        answer = api.ask("POST", f"{PATH}/{action}", json=body)
-        good = [item["id"] for item in answer["items"] if item["problem"] is None]
-        done += good
-        refused |= {item["id"]: item["problem"] for item in answer["items"]}
-        # What is refused is chosen again by the next request: without anything good it would go on for ever.
-        more = answer["more"] and bool(good)
-    return Asked(done, {number: why for number, why in refused.items() if why is not None})
+    acted = list(api.act_on_quarantine(action, ids, **how, **chosen))
+    whys = dict.fromkeys(ids, "there is no such entry") | {each.id: each.problem for each in acted}
+    done = [each.id for each in acted if each.problem is None]
+    return Asked(done, {number: why for number, why in whys.items() if why is not None})
 
 
-def wait(api: Api, ids: Sequence[int], patience_s: float) -> Ended:
+def wait(api: Client, ids: Sequence[int], patience_s: float) -> Ended:
     """Wait for replays, saying how far they are; every entry is looked at once, when it has ended."""
     left, moved = set(ids), time.monotonic()
     whats: Counter[str] = Counter()
     readings: Counter[str] = Counter()
     reopened: dict[int, str] = {}
     while left and time.monotonic() - moved <= patience_s:
-        waiting = {item["id"] for item in api.items(PATH, {"state": "replaying"})}
+        waiting = {entry.id for entry in api.quarantine(state="replaying")}
         for number in sorted(left - waiting):
-            events = api.ask("GET", f"{PATH}/{number}")["events"]
-            event = next(each for each in reversed(events) if each["outcome"] is not None)
-            whats[event["what"]] += 1
-            readings.update(event["outcome"])
-            if event["what"] == "reopened":
-                reopened[number] = event["note"]
+            events = reversed(api.quarantine_entry(number).events)
+            event = next(each for each in events if each.outcome is not None)
+            whats[event.what] += 1
+            readings.update(event.outcome)
+            if event.what == "reopened":
+                reopened[number] = event.note or ""
         if left - waiting:
             left &= waiting
             moved = time.monotonic()

@@ -12,7 +12,8 @@ from siaga.terminal import give_up, print_table, read_settings
 
 if TYPE_CHECKING:
     from runtime.settings import Settings
-    from siaga.api import Api
+    from siaga.client import Client
+    from siaga.client.quarantine import Action
 
 Found = TypeVar("Found")
 
@@ -141,7 +142,7 @@ def replay(
 
 
 def _act(
-    action: str, ids: list[int] | None, chosen: dict[str, Any], how: dict[str, Any], patience_s: float | None = None
+    action: Action, ids: list[int] | None, chosen: dict[str, Any], how: dict[str, Any], patience_s: float | None = None
 ) -> None:
     from siaga.quarantine import act
 
@@ -149,14 +150,14 @@ def _act(
     raise typer.Exit(0 if all_done else 1)
 
 
-def _with_api(ask: Callable[[Api, Settings], Found]) -> Found:
+def _with_api(ask: Callable[[Client, Settings], Found]) -> Found:
     from runtime.settings import SettingError
-    from siaga.api import Api, ApiError
+    from siaga.client import Client, SiagaError
     from siaga.quarantine import QuarantineError
 
     settings = read_settings()
     try:
-        with Api(settings) as api:
+        with Client.from_settings(settings) as api:
             return ask(api, settings)
-    except (ApiError, QuarantineError, SettingError) as error:
+    except (SiagaError, QuarantineError, SettingError) as error:
         give_up(error)

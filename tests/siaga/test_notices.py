@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-import structlog
-import uvicorn
 from typer.testing import CliRunner
 
-from api.app import create_app
 from runtime.settings import Settings
 from siaga.cli import app
 from storage import keys
-from tests.servers import free_port
-from tests.stack import until
+from tests.serving import serving
 from tests.worker.conftest import Service
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +63,6 @@ def test_a_test_message_and_what_the_service_said(service: Service) -> None:
 
 def test_dead_letters_are_listed(database_url: str) -> None:
     """By the real API."""
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # else the server's lines are the command's
     with psycopg.connect(database_url, autocommit=True) as conn:
         conn.execute("INSERT INTO api_key (name, digest, role) VALUES ('v', %s, 'viewer')", (keys.digest("viewer"),))
         conn.execute(
@@ -76,22 +70,11 @@ def test_dead_letters_are_listed(database_url: str) -> None:
             " body, gave_up, error) SELECT now(), 'Rudi', 'chat', 'id', 'r', '', 0, 'raised', 2, 'Buntu Pane ' || n,"
             " '', n > 1, 'no such chat' FROM generate_series(1, 3) AS t(n)"
         )
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(Settings(database_url=database_url, access_log=False)), port=port, log_config=None)
-    )
-    serving = threading.Thread(target=server.run)
-    serving.start()
-    try:
-        until(lambda: server.started, "the API serves")
-        env = {"SIAGA_API_URL": f"http://127.0.0.1:{port}", "SIAGA_API_KEY": "viewer"}
+    with serving(Settings(database_url=database_url, access_log=False)) as url:
+        env = {"SIAGA_API_URL": url, "SIAGA_API_KEY": "viewer"}
         code, told = siaga("dead", **env)
         assert code == 0, told
         assert [line.split()[0] for line in told.splitlines()] == ["id", "3", "2"]
         assert "no such chat" in told
         _, told = siaga("dead", "--json", "--limit", "1", **env)
         assert [each["title"] for each in json.loads(told)] == ["Buntu Pane 3"]
-    finally:
-        server.should_exit = True
-        serving.join()
-        structlog.reset_defaults()

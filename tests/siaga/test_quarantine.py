@@ -11,18 +11,15 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-import structlog
-import uvicorn
 from click.testing import Result
 from typer.testing import CliRunner
 
-from api.app import create_app
 from ingest.replay import replay_waiting
 from runtime.settings import Settings
 from siaga.cli import app
 from storage import keys
 from tests.servers import free_port
-from tests.stack import until
+from tests.serving import serving
 from tests.storage.world import GAUGE, World, packet
 
 FUTURE = 120
@@ -50,7 +47,6 @@ class Town(NamedTuple):
 @pytest.fixture
 def town(database_url: str) -> Iterator[Town]:
     """A gauge's readings from the future, more than one request may change, and one that says nothing."""
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # else the server's lines are the command's
     with psycopg.connect(database_url, autocommit=True) as conn:
         for role in ("viewer", "engineer"):
             row = (f"the {role}", keys.digest(role), role)
@@ -67,16 +63,8 @@ def town(database_url: str) -> Iterator[Town]:
         await world.ground.close()
 
     asyncio.run(fill())
-    port = free_port()
-    settings = Settings(database_url=database_url, page_max=100)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=port, log_config=None))
-    serving = threading.Thread(target=server.run)
-    serving.start()
-    until(lambda: server.started, "the API serves")
-    yield Town(database_url, f"http://127.0.0.1:{port}")
-    server.should_exit = True
-    serving.join()
-    structlog.reset_defaults()
+    with serving(Settings(database_url=database_url, page_max=100)) as url:
+        yield Town(database_url, url)
 
 
 @pytest.fixture
@@ -119,7 +107,7 @@ def test_shown_with_what_a_replay_would_make_of_it(town: Town) -> None:
     assert "level_m = 1.5" in said
     shown = json.loads(town.siaga("show", entry["id"], "--shift", "-7h", "--json").stdout)
     assert [row["seq"] for row in shown["tried"]["readings"]] == [ahead_s - 7 * 3600]
-    assert "operator to show" in town.siaga("show", entry["id"], key="viewer", code=1).stderr
+    assert "needs the role operator" in town.siaga("show", entry["id"], key="viewer", code=1).stderr
     assert "HTTP 404" in town.siaga("show", 10**9, code=1).stderr
 
 
@@ -172,7 +160,7 @@ def test_refused_with_the_cure(town: Town) -> None:
 
 
 def test_a_wrong_key_and_nobody_there(town: Town) -> None:
-    assert "SIAGA_API_KEY must be a key with role" in town.siaga("list", key="wrong", code=1).stderr
+    assert "The key (SIAGA_API_KEY) must be valid" in town.siaga("list", key="wrong", code=1).stderr
     nobody = town._replace(api_url=f"http://127.0.0.1:{free_port()}")
     assert "Is SIAGA_API_URL right, and the API running?" in nobody.siaga("list", code=1).stderr
 
