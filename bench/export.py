@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import psycopg
 
 from bench.measure import memory_mb
@@ -114,11 +115,10 @@ def _export(stack: Stack, conn: psycopg.Connection, asked: argparse.Namespace, s
     pid, before, began = stack.pid("api"), _stored(conn), time.monotonic()
     lines = size = told = 0
     first, most = memory_mb(pid), 0.0
-    plain = {"Accept-Encoding": "identity"}
-    with (
-        stack.client() as client,
-        client.stream("GET", "/api/v1/readings", params=query, headers=plain, timeout=600) as answer,
-    ):
+    content = stack.content
+    headers = {"Authorization": f"Bearer {content['admin_key']}", "Accept-Encoding": "identity"}
+    address = f"{content['api_url']}/api/v1/readings"
+    with httpx.stream("GET", address, params=query, headers=headers, timeout=600) as answer:
         answer.raise_for_status()
         for piece in answer.iter_raw():
             lines, size = lines + piece.count(b"\n"), size + len(piece)

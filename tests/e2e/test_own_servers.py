@@ -33,8 +33,8 @@ def test_servers_named_by_settings_replace_the_embedded_ones(
         assert (content["database_url"], content["mqtt_url"]) == (empty_database_url, websockets_url)
         assert content["pids"].keys() == {"ingest", "worker", "api", "simulator"}
         with stack.client() as client:
-            until(lambda: len(client.get("/api/v1/latest").json()["items"]) == 20, "every device has reported")
-            names = {part["name"] for part in client.get("/readyz").json()["parts"]}
+            until(lambda: len(list(client.latest())) == 20, "every device has reported")
+        names = {part["name"] for part in stack.get("/readyz").json()["parts"]}
         assert names == {"ingest", "worker", "api", "simulator"}
     finally:
         assert stack.stop() == 0

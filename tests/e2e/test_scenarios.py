@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from simulator.scenario import shipped
@@ -83,14 +82,13 @@ def test_a_scenario_verifies_clean(stack: Stack, tmp_path: Path, name: str) -> N
 
 def one_incident(stack: Stack) -> tuple[int, int]:
     """How many lamps the only incident of the panel has under it, and how many are out by themselves."""
-    headers = {"Authorization": f"Bearer {stack.env['SIAGA_API_KEY']}"}
-    with httpx.Client(base_url=stack.env["SIAGA_API_URL"], headers=headers) as client:
-        incidents = client.get("/api/v1/incidents", params={"state": "all", "historical": "any"}).json()["items"]
+    with stack.client() as client:
+        incidents = client.items("/incidents", state="all", historical="any")
         (panel,) = [each for each in incidents if each["device_name"].startswith("Panel panel-padam-1-")]
         assert panel["title"]["id"] == f"{panel['device_name']} padam: 214 lampu"
-        members = client.get(f"/api/v1/incidents/{panel['id']}/members", params={"limit": 1000}).json()["items"]
+        members = list(client.items(f"/incidents/{panel['id']}/members"))
         assert {(each["rule"], each["parent_id"]) for each in members} == {("unpowered", panel["id"])}
-        out = client.get("/api/v1/alerts", params={"rule": "lamp_out", "state": "all", "historical": "any"}).json()
-        alone = [each for each in out["items"] if each["device_id"].startswith("panel-padam-1")]
-        assert {each["parent_id"] for each in alone} == {None}
+        out = client.alerts(rule="lamp_out", state="all", historical="any")
+        alone = [alert for alert in out if alert.device_id.startswith("panel-padam-1")]
+        assert {alert.parent_id for alert in alone} == {None}
     return len(members), len(alone)

@@ -10,11 +10,13 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
+from datetime import datetime
+from http import HTTPStatus
 
 import httpx
 import pytest
 
+from siaga.client import ApiError, SiagaError
 from siaga.stack import broker, postgres
 from tests.servers import missing
 from tests.stack import ROOT, Stack, until
@@ -40,22 +42,19 @@ class Up(Stack):
             answer = httpx.get(f"{listens[1]}/readyz")
             assert answer.status_code == 503 or {part["name"] for part in answer.json()["parts"]} == set(PARTS)
 
-    def get(self, path: str) -> httpx.Response:
-        with self.client() as client:
-            return client.get(path)
-
-    def newest(self) -> str:
-        """The newest ts of any device; "" while nobody answers."""
+    def newest(self) -> datetime | None:
+        """The newest ts of any device; None while nobody answers."""
         try:
-            answer = self.get("/api/v1/latest")
-        except httpx.HTTPError:
-            return ""
-        return max((item["ts"] for item in answer.json().get("items", ())), default="")
+            with self.client() as client:
+                return max((latest.ts for latest in client.latest()), default=None)
+        except SiagaError:
+            return None
 
     def goes_on(self) -> None:
         """Wait for readings newer than any so far."""
         before = until(self.newest, "readings", PATIENCE_S)
-        until(lambda: self.newest() > before, "newer readings", PATIENCE_S)
+        assert before
+        until(lambda: (self.newest() or before) > before, "newer readings", PATIENCE_S)
 
     def ask(self, query: str) -> int:
         with self.connect() as conn:
@@ -142,30 +141,31 @@ def test_a_second_one_on_the_same_folder_is_refused(up: Up) -> None:
 
 
 def test_readings_flow(up: Up) -> None:
-    until(lambda: len(up.get("/api/v1/latest").json()["items"]) == 40, "a reading of every device")
-    up.goes_on()
-    kinds = {item["kind"] for item in up.get("/api/v1/latest").json()["items"]}
+    with up.client() as client:
+        until(lambda: len(list(client.latest())) == 40, "a reading of every device")
+        up.goes_on()
+        kinds = {latest.kind for latest in client.latest()}
     assert kinds == {"streetlight", "water_level", "traffic", "cabinet"}
 
 
 def test_an_alert_opens_and_is_acknowledged(up: Up) -> None:
-    def unacked() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = up.get("/api/v1/alerts?state=unacked").json()["items"]
-        return found
+    with up.client() as client:
+        number = until(lambda: [alert.id for alert in client.alerts(state="unacked")], "an alert")[0]
 
-    def acknowledged() -> bool:
-        # The alert may change while we look at it; then we look again, as an operator would.
-        tag = up.get(address).headers["etag"]
-        with up.client() as client:
-            answer = client.post(f"{address}/ack", json={"comment": "dicek"}, headers={"If-Match": tag})
-        assert answer.status_code in (200, 412), answer.text
-        return answer.status_code == 200
+        def acknowledged() -> bool:
+            # The alert may change while we look at it; then we look again, as an operator would.
+            try:
+                client.acknowledge(client.alert(number), "dicek")
+            except ApiError as error:
+                if error.status != HTTPStatus.PRECONDITION_FAILED:
+                    raise
+                return False
+            return True
 
-    address = f"/api/v1/alerts/{until(unacked, 'an alert')[0]['id']}"
-    until(acknowledged, "acknowledged")
-    alert = up.get(address).json()
-    assert (alert["acked"], alert["comment"]) == (True, "dicek")
-    assert {"raised", "acked"} <= {event["what"] for event in alert["history"]}
+        until(acknowledged, "acknowledged")
+        alert = client.alert(number)
+    assert (alert.acked, alert.comment) == (True, "dicek")
+    assert {"raised", "acked"} <= {event.what for event in alert.history}
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -192,7 +192,8 @@ def test_ctrl_c_stops_all_of_it_and_the_next_run_goes_on_where_it_was(up: Up) ->
     up.start()
     for name in ("api_url", "mqtt_url", "database_url", "admin_key"):
         assert up.content[name] == before[name], name
-    assert up.get("/api/v1/me").json()["role"] == "admin"
+    with up.client() as client:
+        assert client.me().role == "admin"
     assert up.ask(LAMPS) >= rows > 0
     up.goes_on()
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
-
-import httpx
+from typing import NamedTuple
 
 from devices.kinds import KINDS
+from siaga.client import Client, MissingRange
 from simulator.truth.folder import Told, Truth
-from storage.as_json import time_text
 from storage.kind_tables import reading_table
 from tests.failure.world import World
 
@@ -74,7 +72,7 @@ def _is_within(row: Told, spans: Mapping[Boot, tuple[int, int]]) -> bool:
     return low <= row.seq < high
 
 
-def _named(api: httpx.Client, lost: Iterable[Told]) -> int:
+def _named(api: Client, lost: Iterable[Told]) -> int:
     """How many of these are in the ranges that the API tells."""
     of_device: defaultdict[str, list[Told]] = defaultdict(list)
     for row in lost:
@@ -82,14 +80,11 @@ def _named(api: httpx.Client, lost: Iterable[Told]) -> int:
     return sum(_named_of(api, device, rows) for device, rows in of_device.items())
 
 
-def _named_of(api: httpx.Client, device: str, rows: list[Told]) -> int:
+def _named_of(api: Client, device: str, rows: list[Told]) -> int:
     times = [EPOCH + row.ts_ms * MS for row in rows if row.ts_ms is not None]
-    span = {"from": time_text(min(times) - AROUND), "to": time_text(max(times) + AROUND)}
-    answer = api.get("/api/v1/ledger/missing", params={"device": device, **span})
-    answer.raise_for_status()
-    ranges = answer.json()["items"]
+    ranges = api.missing(device, since=min(times) - AROUND, until=max(times) + AROUND)
     return sum(any(_has(each, row) for each in ranges) for row in rows)
 
 
-def _has(missing: dict[str, Any], row: Told) -> bool:
-    return row.seq is not None and missing["boot"] == row.boot and missing["first"] <= row.seq <= missing["last"]
+def _has(missing: MissingRange, row: Told) -> bool:
+    return row.seq is not None and missing.boot == row.boot and missing.first <= row.seq <= missing.last

@@ -107,14 +107,14 @@ def settled(world: World) -> tuple[int, ...] | None:
 def agreeing_labels(stack: Stack, recorded: Recorded) -> tuple[int, int]:
     """Distinct readings of gauges with bounds, and how many of them have the siaga level of the official label."""
     with stack.client() as client:
-        gauges = [d for d in client.get("/api/v1/devices").json()["items"] if "siaga_3_m" in d["attributes"]]
+        gauges = [device for device in client.devices() if "siaga_3_m" in device.attributes]
         found: dict[tuple[str, str], str] = {}
         for gauge in gauges:
-            text = client.get(
-                "/api/v1/readings", params={"device": gauge["id"], "from": "2019-12-01T00:00:00Z", "format": "csv"}
-            ).text
-            found |= {(gauge["name"], row["ts"]): row["siaga"] for row in csv.DictReader(io.StringIO(text, newline=""))}
-    official = official_labels(recorded, {gauge["name"] for gauge in gauges})
+            file = io.BytesIO()
+            client.csv("/readings", file, device=gauge.id, **{"from": "2019-12-01T00:00:00Z"})
+            rows = csv.DictReader(io.StringIO(file.getvalue().decode(), newline=""))
+            found |= {(gauge.name or "", row["ts"]): row["siaga"] for row in rows}
+    official = official_labels(recorded, {gauge.name or "" for gauge in gauges})
     assert official.keys() == found.keys()
     return len(found), sum(found[key] == official[key] for key in found)
 

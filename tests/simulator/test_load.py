@@ -214,10 +214,9 @@ def test_probes_measure_commit_alert_and_stream(tmp_path: Path) -> None:
         assert [row[-7] for row in rows[1:]] == [str(probes)] * 3
         assert not [line for line in said if "not seen" in line]
         with stack.client() as client:
-            alerts = client.get("/api/v1/alerts", params={"state": "open", "limit": 1_000}).json()["items"]
-            own = [alert for alert in alerts if alert["device_id"].startswith("probe-")]
+            own = [alert for alert in client.alerts() if alert.device_id.startswith("probe-")]
             assert len(own) == probes
-            assert {(alert["acked"], alert["comment"], alert["siaga"]) for alert in own} == {(True, COMMENT, 1)}
+            assert {(alert.acked, alert.comment, alert.siaga) for alert in own} == {(True, COMMENT, 1)}
         with stack.connect() as conn:
             quarantined = conn.execute("SELECT count(*) FROM quarantine").fetchone()
         assert quarantined == (0,), "every device was registered before it published"
