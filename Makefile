@@ -13,14 +13,14 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 WORKERS ?= 3
 INPUTS := pyproject.toml constraints.txt api/dashboard/package.json api/dashboard/package-lock.json
 # What only tests need.
-TEST_INPUTS := tests/pglite/package-lock.json
+TEST_INPUTS := tests/pglite/package-lock.json tests/javascript/package-lock.json tests/asyncapi/package-lock.json
 
 .PHONY: help setup run test check bench clean
 
 help:
 	@echo "make run    the whole stack with simulated devices; prints the page's address"
 	@echo "make test   all tests"
-	@echo "make check  ruff, mypy, import-linter"
+	@echo "make check  ruff, mypy, import-linter, the types of the dashboard"
 	@echo "make bench  the benchmarks, as ratios against a reference run in the same minute"
 	@echo "make setup  only install, into $(VENV)"
 
@@ -37,12 +37,13 @@ check: $(VENV)/.developer
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.typescript --check
 
 bench: $(VENV)/.developer
 	@$(BIN)/python -m bench $(ARGS)
 
 clean:
-	rm -rf $(VENV) api/dashboard/vendor tests/pglite/node_modules
+	rm -rf $(VENV) api/dashboard/vendor tests/pglite/node_modules tests/javascript/node_modules tests/asyncapi/node_modules
 
 $(VENV)/.user: $(INPUTS)
 	@test -n "$(PYTHON)" || { echo "Siaga needs Python 3.11 or newer; none was found"; exit 1; }
@@ -56,4 +57,6 @@ $(VENV)/.developer: $(VENV)/.user $(TEST_INPUTS)
 	@echo "Installing what tests and checks need …"
 	@$(PIP) --editable '.[dev$(if $(NPM),$(comma)npm)]'
 	@$(BIN)/python -m tests.community
+	@$(BIN)/python -m tests.typescript
+	@$(BIN)/python -m tests.asyncapi_specs
 	@touch $@

@@ -1,11 +1,14 @@
-"""Headless Chromium of the machine, watched: what it logs as an error, and whom it asks."""
+"""Headless Chromium of the machine, watched: what it logs as an error, and whom it asks. And which views there are."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -20,6 +23,45 @@ DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 # Deadlines for what is broken, not measures of speed: the first alert of a fresh city may take half a minute.
 WAIT_MS = 60_000
 expect.set_options(timeout=WAIT_MS)
+
+
+TABLE = Path(__file__).resolve().parents[1] / "api" / "dashboard" / "views" / "table.js"
+# What stands for the last part of an address, in a city that `siaga up` has made.
+EXAMPLES = {"/perangkat/:id": "/perangkat/wl-buntu-pane"}
+
+
+@dataclass(frozen=True)
+class View:
+    """A line of the dashboard's table of views."""
+
+    name: str
+    path: str
+
+    @property
+    def address(self) -> str:
+        return EXAMPLES[self.path] if ":" in self.path else self.path
+
+
+def views() -> list[View]:
+    """Every view there is, named by its address."""
+    paths = re.findall(r'^\s*\{ page: "[\w-]+", path: "([^"]+)"', TABLE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert paths, f"no view in {TABLE}"
+    return [View(path.strip("/").replace("/:", "-") or "situasi", path) for path in paths]
+
+
+def settle(page: Page) -> None:
+    """Wait until the view is there and waits for nothing more."""
+    expect(page.locator("main > .view")).to_be_visible()
+    expect(page.locator("main [aria-busy=true]:visible, main .skeleton:visible, main .waiting:visible")).to_have_count(
+        0
+    )
+
+
+def change_language(page: Page, language: str) -> None:
+    """As the switch does, without loading the page again."""
+    page.evaluate("language => import('/assets/prefs.js').then(prefs => prefs.setLanguage(language))", language)
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    settle(page)
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 /** The button that acknowledges, the same everywhere: off with its reason, busy at once, gone when done. */
 
-import { acknowledge, refusal, underWay } from "./acknowledge.js";
+import { acknowledge, underWay } from "./acknowledge.js";
 import { attribute, h, redraw } from "./dom.js";
 import { icon } from "./marks.js";
+import { gate } from "./roles.js";
 import { state } from "./store.js";
-import { t } from "./words.js";
+import { t } from "./words/alerts.js";
 
 /**
  * @param {number} id  of the alert
@@ -27,10 +28,9 @@ export function ackButton(id, { comment = () => "", done = () => {} } = {}) {
  * @param {boolean} first  the one that the key A acknowledges
  */
 export function updateAckButton(button, alert, first) {
-  const busy = underWay.has(alert.id),
-    why = refusal();
-  attribute(button, "disabled", busy || alert.acked || why !== null);
-  attribute(button, "title", alert.acked ? null : why);
+  const busy = underWay.has(alert.id);
+  attribute(button, "disabled", busy || alert.acked);
+  gate(button, "operator");
   attribute(button, "class", `btn ack${first && !alert.acked ? " primary" : " small"}`);
   redraw(button, `${alert.acked} ${busy} ${first} ${document.documentElement.lang}`, () =>
     alert.acked

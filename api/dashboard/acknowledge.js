@@ -4,8 +4,9 @@ import { announce, toast } from "./announce.js";
 import { now } from "./clock.js";
 import { ago, said, time } from "./format.js";
 import { ApiError, call } from "./load.js";
+import { refusalOf } from "./roles.js";
 import { changed, putAlert, state } from "./store.js";
-import { t } from "./words.js";
+import { t } from "./words/alerts.js";
 
 /** @typedef {import("./store.js").Alert} Alert */
 
@@ -16,12 +17,8 @@ const CONFLICT = 409,
   FORBIDDEN = 403,
   GONE = 404;
 
-/** Why this person cannot acknowledge now; null when they can. @returns {string | null} */
-export function refusal() {
-  const role = state.me?.role ?? "viewer";
-  if (role === "viewer") return t("ack_needs_role", { role: t("role_viewer") });
-  return state.stream === "lost" ? t("ack_needs_stream") : null;
-}
+/** Why this person cannot acknowledge now; null when they can. */
+export const refusal = () => refusalOf("operator");
 
 /**
  * @param {Alert} alert  as it was shown
@@ -47,7 +44,7 @@ export async function acknowledge(alert, comment = "") {
     tell(t("acked_toast", { time: time(answer.acked_at), who: answer.acked_by }));
     return true;
   } catch (error) {
-    return failed(alert, error);
+    return failed(error);
   } finally {
     underWay.delete(alert.id);
     changed("alerts");
@@ -55,10 +52,9 @@ export async function acknowledge(alert, comment = "") {
 }
 
 /**
- * @param {Alert} alert
  * @param {unknown} error
  */
-function failed(alert, error) {
+function failed(error) {
   const status = error instanceof ApiError ? error.status : 0;
   const current = error instanceof ApiError ? /** @type {Alert | undefined} */ (error.problem?.current) : undefined;
   if (current) putAlert(current);

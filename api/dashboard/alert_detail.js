@@ -9,7 +9,7 @@ import { ApiError, call } from "./load.js";
 import { alertMark, icon, severityMark } from "./marks.js";
 import { ageOf, dataAge, isOld, message, metricOf, skeleton } from "./parts.js";
 import { state } from "./store.js";
-import { t } from "./words.js";
+import { t } from "./words/alerts.js";
 
 /** @typedef {import("./store.js").Alert} Alert */
 /** @typedef {import("./store.js").Transition} Transition */
@@ -36,7 +36,7 @@ export function alertDetail(loaded) {
   const link = h("a.btn", {}, t("open_device"));
   const body = h(
     "div.detail-body",
-    {},
+    { hidden: true },
     h("div.hd", {}, h("div.row.top-row", {}, sign, h("div", {}, title, sub)), acts, note, facts),
     evidence,
     h("div.sect", {}, h("h3", {}, t("history")), history),

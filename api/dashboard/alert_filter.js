@@ -6,7 +6,7 @@ import { icon } from "./marks.js";
 import { kindName } from "./parts.js";
 import { asked, remember } from "./router.js";
 import { districtName, state } from "./store.js";
-import { t } from "./words.js";
+import { t } from "./words/alerts.js";
 
 /** @param {() => void} changed */
 export function alertFilter(changed) {

@@ -7,7 +7,7 @@ import { moment, number, said } from "./format.js";
 import { alertMark, fillOf } from "./marks.js";
 import { ageOf, isOld, trustMark } from "./parts.js";
 import { state } from "./store.js";
-import { t } from "./words.js";
+import { t } from "./words/alerts.js";
 
 /** @typedef {import("./store.js").Alert} Alert */
 /** @typedef {{ group: string, n: number } | Alert} Item */

@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { UNKNOWN, moment, signed } from "./format.js";
 import { isOld, kindName, metricOf, quantity, quantityText } from "./parts.js";
 import { districtName, state } from "./store.js";
-import { t } from "./words.js";
+import { t } from "./words/alerts.js";
 
 /** @typedef {import("./store.js").Alert} Alert */
 

@@ -2,7 +2,7 @@
 
 import { h, redraw, text } from "./dom.js";
 import { icon } from "./marks.js";
-import { t } from "./words.js";
+import { t } from "./words/common.js";
 
 const TOAST_MS = 6_000;
 const QUIET_MS = 5_000;

@@ -6,7 +6,7 @@ import { number, time, timeWithSeconds } from "./format.js";
 import { connect, forgetOutage, lastOutage } from "./live.js";
 import { icon } from "./marks.js";
 import { state } from "./store.js";
-import { t } from "./words.js";
+import { t } from "./words/frame.js";
 import { now } from "./clock.js";
 
 export const bannersBox = h("div.banners");

@@ -1,47 +1,54 @@
 /**
  * The chart: uPlot, with what this trade needs drawn on it. Thresholds as lines with their own dash, gaps hatched and
- * never bridged, doubtful points as rings off the line, buckets as a band from lowest to highest so that no peak is lost.
+ * never bridged, doubtful points as rings off the line, buckets as a band from lowest to highest so that no peak is lost,
+ * forecasts dashed with their interval. One chart is also a lane among others, on one time axis.
  */
 
-import { drawBehind, drawOver } from "./chart_draw.js";
-import { h, text } from "./dom.js";
-import { moment, number, shortDay, time, zone } from "./format.js";
+import { NARROW, columnsOf, optionsOf, shapeOf, spanOf } from "./chart_options.js";
+import { attribute, h, text } from "./dom.js";
+import { moment, number } from "./format.js";
 import { unitText } from "./parts.js";
-import { colour, fontFamily, onPreference } from "./prefs.js";
-import { t } from "./words.js";
+import { onPreference } from "./prefs.js";
+import { useScript, useStyles } from "./tags.js";
+import { t } from "./words/chart.js";
 
 /** @typedef {import("./series.js").Series} Series */
 /** @typedef {{ siaga: number, value: number }} Bound */
+/** A line with its interval; times in s. usual: what is usual at this hour, grey and without a line, not what is expected.
+ *  @typedef {{ times: number[], values: (number | null)[], low: number[], high: number[], usual?: boolean }} Forecast */
 /**
- * @typedef {{ series: Series, metric: import("./store.js").Metric, bounds: Bound[], siaga: number | null, small:
- *   boolean }} Spec
+ * @typedef {object} Spec
+ * @property {Series} series
+ * @property {import("./store.js").Metric} metric
+ * @property {Bound[]} bounds
+ * @property {number | null} siaga  of the newest point, which is filled with its colour
+ * @property {boolean} small
+ * @property {[number, number]} [span]  from when to when, s; that of the series, unless a forecast reaches further
+ * @property {Forecast[]} [forecasts]
+ * @property {{ times: number[], values: (number | null)[] }[]} [others]  to compare with: dotted grey
+ * @property {boolean} [lane]  above other lanes, whose last one has the hours
+ * @property {string} [sync]  charts of one name show their cursors at the same time
  */
 
-const NARROW = 560;
-
-/** @type {Promise<any> | null} */
-let library = null;
-
-function uplot() {
-  library ??= import("/vendor/uPlot.esm.js").then((module) => module.default);
-  library.catch(() => {
-    library = null;
-  });
-  return library;
+/** uPlot, which is fetched only where there is a chart. */
+async function uplot() {
+  await Promise.all([useScript("/vendor/uPlot.iife.min.js"), useStyles(["/vendor/uPlot.min.css"])]);
+  return window.uPlot;
 }
 
 /**
- * @param {{ zoomed?: (zoomed: boolean) => void }} [options]
+ * @param {{ zoomed?: (zoomed: boolean, span: [number, number]) => void }} [options]
  */
 export function makeChart({ zoomed = () => {} } = {}) {
   const readout = h("div.readout", { "aria-hidden": "true" });
-  const place = h("div.plot", { tabindex: 0, role: "img", onkeydown: onKey });
+  const place = h("div.plot", { tabindex: 0, role: "img", "aria-busy": "true", onkeydown: onKey });
   const element = h("div.chart", {}, readout, place);
-  /** @type {any} */
+  /** @type {import("uplot") | null} */
   let plot = null;
   /** @type {Spec | null} */
   let spec = null;
   let shape = "",
+    isZoomed = false,
     closed = false;
 
   const observer = new ResizeObserver(() => {
@@ -54,148 +61,55 @@ export function makeChart({ zoomed = () => {} } = {}) {
   observer.observe(place);
   const stop = onPreference((what) => what === "theme" && build());
 
-  /** @param {Spec} next @param {string} summary */
+  /** @param {Spec} next @param {string} summary  the chart in a sentence */
   async function show(next, summary) {
-    const library_ = await uplot();
+    attribute(place, "aria-label", summary);
+    await uplot();
     if (closed) return;
-    place.setAttribute("aria-label", summary);
     spec = next;
-    const now_ = [
-      next.metric.name,
-      next.series.bucket,
-      next.series.low.length > 0,
-      next.bounds.length,
-      next.small,
-    ].join();
-    const scales = plot?.zoomed_ ? [plot.scales.x.min, plot.scales.x.max] : null;
-    if (!plot || now_ !== shape) {
-      shape = now_;
-      build(library_);
-    } else {
-      plot.setData(columns(next.series), false);
-      const [min, max] = scales ?? [next.series.from, next.series.to];
-      plot.setScale("x", { min, max });
+    attribute(element, "data-lane", spec.lane);
+    if (!plot || shapeOf(spec) !== shape) build();
+    else {
+      const { min, max } = plot.scales.x;
+      plot.setData(columnsOf(spec), false);
+      const [from, to] = spanOf(spec);
+      plot.setScale("x", isZoomed && min !== undefined && max !== undefined ? { min, max } : { min: from, max: to });
     }
+    attribute(place, "aria-busy", null);
   }
 
-  /** @param {any} [library_] */
-  async function build(library_) {
-    const made = library_ ?? (await uplot());
+  /** Only once uPlot is there. */
+  function build() {
     if (!spec || closed) return;
     plot?.destroy();
+    shape = shapeOf(spec);
     const { width, height } = place.getBoundingClientRect();
-    plot = new made(options(made, Math.max(width, 120), Math.max(height, 80)), columns(spec.series), place);
-    plot.zoomed_ = false;
-    zoomed(false);
+    const size = { width: Math.max(width, 120), height: Math.max(height, 80) };
+    const options = optionsOf(window.uPlot, () => /** @type {Spec} */ (spec), size, {
+      setCursor: [read],
+      setSelect: [select],
+      ready: [(u) => u.over.addEventListener("dblclick", whole)],
+    });
+    plot = new window.uPlot(options, columnsOf(spec), place);
+    isZoomed = false;
+    zoomed(false, spanOf(spec));
   }
 
-  /** @param {Series} series */
-  const columns = ({ times, values, low, high }) => (low.length ? [times, values, low, high] : [times, values]);
-
-  /** @param {any} library_ @param {number} width @param {number} height */
-  function options(library_, width, height) {
-    const { metric, series, small, bounds } = /** @type {Spec} */ (spec);
-    const ink = () => colour("--ink");
-    const axis = {
-      stroke: () => colour("--text3"),
-      font: `11px ${fontFamily()}`,
-      grid: { stroke: () => colour("--line"), width: 1 },
-      ticks: { show: false },
-    };
-    const asBars = series.aggregate === "total" || series.aggregate === "change";
-    const line = {
-      label: metric.name,
-      stroke: ink,
-      width: 1.8,
-      spanGaps: false,
-      points: { show: true, size: 5, fill: ink, filter: alone },
-    };
-    const edge = { stroke: "transparent", width: 0, points: { show: false }, spanGaps: false };
-    const bars = library_.paths.bars({ size: [0.8, 60], align: 0 });
-    const right = bounds.length ? (width < NARROW && !small ? 40 : 108) : 16;
-    return {
-      width,
-      height,
-      padding: [12, right, 0, 0],
-      legend: { show: false },
-      tzDate: (/** @type {number} */ at) => library_.tzDate(new Date(at * 1000), zone()),
-      cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 7, fill: ink } },
-      scales: {
-        x: { time: true, range: [series.from, series.to] },
-        y: { range: (/** @type {any} */ u) => vertical(u) },
-      },
-      series: [
-        {},
-        asBars ? { ...line, width: 0, fill: () => colour("--bar"), paths: bars } : line,
-        ...(series.low.length ? [edge, edge] : []),
-      ],
-      bands: series.low.length && !asBars ? [{ series: [3, 2], fill: () => colour("--band") }] : [],
-      axes: [
-        {
-          ...axis,
-          size: 26,
-          space: small ? 60 : 80,
-          values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map(tick),
-        },
-        {
-          ...axis,
-          size: small ? 38 : 48,
-          space: small ? 32 : 56,
-          values: (/** @type {any} */ _, /** @type {number[]} */ splits) =>
-            splits.map((v) => number(v, decimalsOf(splits))),
-        },
-      ],
-      hooks: {
-        drawClear: [(/** @type {any} */ u) => drawBehind(u, /** @type {Spec} */ (spec))],
-        draw: [(/** @type {any} */ u) => drawOver(u, /** @type {Spec} */ (spec))],
-        setCursor: [read],
-        setSelect: [select],
-        ready: [(/** @type {any} */ u) => u.over.addEventListener("dblclick", whole)],
-      },
-    };
-  }
-
-  /** Room for the values and the thresholds; a level may be below nought. @param {any} u */
-  function vertical(u) {
-    const { series, bounds, metric } = /** @type {Spec} */ (spec);
-    const [first, last] = u.series[0].idxs ?? [0, series.times.length - 1];
-    const seen = [
-      ...series.values.slice(first, last + 1),
-      ...series.low.slice(first, last + 1),
-      ...series.high.slice(first, last + 1),
-      ...series.suspect.map(([, v]) => v),
-    ]
-      .filter((value) => value !== null)
-      .map(Number);
-    const all = [...seen, ...bounds.map((bound) => bound.value)];
-    if (!all.length) return [0, 1];
-    const asBars = series.aggregate === "total" || series.aggregate === "change";
-    const low = Math.min(...all, ...(asBars ? [0] : [])),
-      high = Math.max(...all);
-    // A value that stands still is drawn as standing still, not as a rage of its last digit.
-    const room = Math.max((high - low) * 0.06, 3 * 10 ** -metric.decimals);
-    return [asBars ? low : low - room, high + room];
-  }
-
-  /** @param {any} u */
+  /** @param {import("uplot")} u */
   function read(u) {
     const { series, metric } = /** @type {Spec} */ (spec);
     const i = u.cursor.idx;
     const value = i === null || i === undefined ? undefined : series.values[i];
-    if (value === undefined) return text(readout, "");
-    const unit = unitText(metric),
-      d = metric.decimals;
-    const span =
-      series.low[i] !== undefined && series.low[i] !== null
-        ? ` (${number(series.low[i], d)}–${number(series.high[i], d)})`
-        : "";
-    text(
-      readout,
-      `${moment(series.times[i] * 1000)} · ${value === null ? t("gap") : `${number(value, d)}${unit}${span}`}`,
-    );
+    if (i === null || i === undefined || value === undefined) return text(readout, "");
+    const d = metric.decimals,
+      low = series.low[i],
+      high = series.high[i];
+    const span = typeof low === "number" && typeof high === "number" ? ` (${number(low, d)}–${number(high, d)})` : "";
+    const said = value === null ? t("gap") : `${number(value, d)}${unitText(metric)}${span}`;
+    text(readout, `${moment(series.times[i] * 1000)} · ${said}`);
   }
 
-  /** @param {any} u */
+  /** @param {import("uplot")} u */
   function select(u) {
     if (u.select.width < 6) return;
     const min = u.posToVal(u.select.left, "x"),
@@ -207,16 +121,16 @@ export function makeChart({ zoomed = () => {} } = {}) {
   /** @param {number} min @param {number} max */
   function zoomTo(min, max) {
     if (!plot || !spec) return;
-    const { from, to } = spec.series;
+    const [from, to] = spanOf(spec);
     const least = Math.max(min, from),
       most = Math.min(max, to);
-    plot.zoomed_ = most - least < (to - from) * 0.999;
+    isZoomed = most - least < (to - from) * 0.999;
     plot.setScale("x", { min: least, max: most });
-    zoomed(plot.zoomed_);
+    zoomed(isZoomed, [least, most]);
   }
 
   function whole() {
-    if (spec) zoomTo(spec.series.from, spec.series.to);
+    if (spec) zoomTo(...spanOf(spec));
   }
 
   /** The cursor by keys, so that every point can be read without a mouse. @param {KeyboardEvent} event */
@@ -224,13 +138,15 @@ export function makeChart({ zoomed = () => {} } = {}) {
     if (!plot || !spec || event.ctrlKey || event.metaKey || event.altKey) return;
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     const { times, values } = spec.series;
+    const { min = 0, max = 0 } = plot.scales.x,
+      lowest = plot.scales.y.min ?? 0,
+      at = plot.cursor.idx ?? null;
     if (step && times.length) {
-      const at = plot.cursor.idx ?? (step > 0 ? -1 : times.length);
-      const to = Math.min(times.length - 1, Math.max(0, at + step * (event.shiftKey ? 10 : 1)));
-      plot.setCursor({ left: plot.valToPos(times[to], "x"), top: plot.valToPos(values[to] ?? plot.scales.y.min, "y") });
+      const from = at ?? (step > 0 ? -1 : times.length);
+      const to = Math.min(times.length - 1, Math.max(0, from + step * (event.shiftKey ? 10 : 1)));
+      plot.setCursor({ left: plot.valToPos(times[to], "x"), top: plot.valToPos(values[to] ?? lowest, "y") });
     } else if (event.key === "+" || event.key === "-") {
-      const { min, max } = plot.scales.x,
-        middle = plot.cursor.idx === null || plot.cursor.idx === undefined ? (min + max) / 2 : times[plot.cursor.idx];
+      const middle = at === null ? (min + max) / 2 : times[at];
       const half = ((max - min) / 2) * (event.key === "+" ? 0.5 : 2);
       zoomTo(middle - half, middle + half);
     } else return;
@@ -241,6 +157,7 @@ export function makeChart({ zoomed = () => {} } = {}) {
     element,
     show,
     whole,
+    zoomTo,
     close() {
       closed = true;
       stop();
@@ -249,30 +166,4 @@ export function makeChart({ zoomed = () => {} } = {}) {
       plot = null;
     },
   };
-}
-
-/**
- * A value between two holes has no line to lie on: it is drawn as a point, or it would not be seen.
- * @param {any} u
- * @param {number} i
- */
-function alone(u, i) {
-  const values = /** @type {(number | null)[]} */ (u.data[i]);
-  return values.flatMap((value, at) =>
-    value !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null ? [at] : [],
-  );
-}
-
-/** @param {number[]} splits */
-function decimalsOf(splits) {
-  const step = Math.abs((splits[1] ?? 1) - (splits[0] ?? 0));
-  for (let decimals = 0; decimals < 4; decimals++)
-    if (Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) < 1e-6) return decimals;
-  return 4;
-}
-
-/** The hour, or the day where a day begins. @param {number} at  s */
-function tick(at) {
-  const clock = time(at * 1000);
-  return /^00.00$/.test(clock) ? shortDay(at * 1000) : clock;
 }

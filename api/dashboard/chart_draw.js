@@ -4,7 +4,7 @@ import { now } from "./clock.js";
 import { age, moment, number } from "./format.js";
 import { SHAPES, digitY, severityOf } from "./marks.js";
 import { colour, fontFamily } from "./prefs.js";
-import { t } from "./words.js";
+import { t } from "./words/chart.js";
 
 /** @typedef {import("./chart.js").Spec} Spec */
 
@@ -15,6 +15,8 @@ const DASHES = new Map([
 ]);
 const LABELLED_PX = 70;
 const NARROW = 560;
+const FORECAST_DASH = [5, 4],
+  OTHER_DASH = [1.5, 3];
 
 /** @param {any} u  uPlot */
 function canvas(u) {
@@ -30,9 +32,11 @@ function canvas(u) {
   };
 }
 
-/** Gaps, behind everything: nobody measured there. @param {any} u @param {Spec} spec */
-export function drawBehind(u, { series, small }) {
+/** Gaps, behind everything: nobody measured there. And what is expected. @param {any} u @param {Spec} spec */
+export function drawBehind(u, { series, small, forecasts = [], others = [] }) {
   const { ctx, ratio, left, right, top, bottom } = canvas(u);
+  for (const forecast of forecasts) drawForecast(u, forecast);
+  for (const other of others) drawLine(u, other, "--text3", OTHER_DASH, 1.4);
   ctx.save();
   if (series.first !== null) {
     const x = u.valToPos(series.first, "x", true),
@@ -74,6 +78,56 @@ export function drawBehind(u, { series, small }) {
     ctx.textBaseline = "alphabetic";
     ctx.fillText(words, a + 6 * ratio, top + 14 * ratio);
   }
+  ctx.restore();
+}
+
+/** The interval as a band, and the middle dashed. @param {any} u @param {import("./chart.js").Forecast} forecast */
+function drawForecast(u, forecast) {
+  const { ctx, left, right, top, bottom } = canvas(u);
+  const { times, low, high, usual } = forecast;
+  const x = (/** @type {number} */ i) => u.valToPos(times[i], "x", true);
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(left, top, right - left, bottom - top);
+  ctx.clip();
+  ctx.beginPath();
+  times.forEach((_, i) => ctx.lineTo(x(i), u.valToPos(high[i], "y", true)));
+  for (let i = times.length - 1; i >= 0; i--) ctx.lineTo(x(i), u.valToPos(low[i], "y", true));
+  ctx.closePath();
+  ctx.fillStyle = colour(usual ? "--line" : "--fc-band");
+  ctx.fill();
+  ctx.restore();
+  if (!usual) drawLine(u, forecast, "--fc", FORECAST_DASH, 1.8);
+}
+
+/**
+ * A line beside the one that uPlot draws; it breaks where nothing is known.
+ * @param {any} u
+ * @param {{ times: number[], values: (number | null)[] }} line
+ * @param {string} ink
+ * @param {number[]} dash
+ * @param {number} width
+ */
+function drawLine(u, { times, values }, ink, dash, width) {
+  const { ctx, ratio, left, right, top, bottom } = canvas(u);
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(left, top, right - left, bottom - top);
+  ctx.clip();
+  ctx.beginPath();
+  let drawn = false;
+  values.forEach((value, i) => {
+    if (value === null) return (drawn = false);
+    const x = u.valToPos(times[i], "x", true),
+      y = u.valToPos(value, "y", true);
+    if (drawn) ctx.lineTo(x, y);
+    else ctx.moveTo(x, y);
+    return (drawn = true);
+  });
+  ctx.strokeStyle = colour(ink);
+  ctx.lineWidth = width * ratio;
+  ctx.setLineDash(dash.map((n) => n * ratio));
+  ctx.stroke();
   ctx.restore();
 }
 

@@ -11,10 +11,10 @@ import { ApiError } from "./load.js";
 import { message, primaryOf, skeleton } from "./parts.js";
 import { asked, remember } from "./router.js";
 import { bucketFor, loadSeries } from "./series.js";
-import { segments } from "./settings.js";
+import { segments } from "./segments.js";
 import { state } from "./store.js";
 import { summaryOf } from "./summary.js";
-import { t } from "./words.js";
+import { t } from "./words/device.js";
 
 /** @typedef {import("./store.js").Device} Device */
 
@@ -198,7 +198,7 @@ export function deviceChart(device) {
           summaryOf(series, shown, t(`range_${range}`)),
         );
     } catch {
-      redraw(note, "library", () => message(t("cannot_load", { what: t("chart") }), "/vendor/uPlot.esm.js"));
+      redraw(note, "library", () => message(t("cannot_load", { what: t("chart") }), "/vendor/uPlot.iife.min.js"));
     }
   }
 

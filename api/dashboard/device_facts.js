@@ -7,7 +7,7 @@ import { boundsOf } from "./ladder.js";
 import { alertMark, levelMark } from "./marks.js";
 import { ageOf, isOld, kindName, metricOf, quantity, quantityText } from "./parts.js";
 import { districtName, state } from "./store.js";
-import { hasWord, t } from "./words.js";
+import { hasWord, t } from "./words/device.js";
 
 /** @typedef {import("./store.js").Device} Device */
 /** @typedef {import("./store.js").Metric} Metric */

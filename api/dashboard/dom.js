@@ -112,7 +112,7 @@ export function keyed(parent, items, keyOf, make, update) {
     const element = before.get(key) ?? make(item);
     before.delete(key);
     after.set(key, element);
-    if (element === next) next = next.nextElementSibling;
+    if (element === next) next = element.nextElementSibling;
     else parent.insertBefore(element, next);
     update?.(element, item);
   }

@@ -6,18 +6,13 @@ import { now } from "./clock.js";
 import { attribute, h, redraw, text } from "./dom.js";
 import { date, number, time, timeWithSeconds, zoneName } from "./format.js";
 import { icon, severityMark } from "./marks.js";
-import { language, setLanguage, setTheme, theme } from "./prefs.js";
+import { inBoth, language, setLanguage, setTheme, theme } from "./prefs.js";
 import { state } from "./store.js";
 import { moreDialog } from "./settings.js";
-import { t } from "./words.js";
+import { PAGES } from "./views/table.js";
+import { t } from "./words/frame.js";
 
 const SEVERITIES = [3, 2, 1, 0];
-/** The pages there are, in order of attention; the rest of the design follows with later stages. */
-export const PAGES = /** @type {const} */ ([
-  ["situation", "/"],
-  ["alerts", "/peringatan"],
-  ["devices", "/perangkat"],
-]);
 const THEMES = /** @type {const} */ (["auto", "light", "dark"]);
 
 /** @typedef {ReturnType<typeof makeFrame>} Frame */
@@ -25,13 +20,13 @@ const THEMES = /** @type {const} */ (["auto", "light", "dark"]);
 /** @param {() => void} signOut */
 export function makeFrame(signOut) {
   const main = h("main", { id: "main", tabindex: -1 });
-  const links = new Map(PAGES.map(([name, path]) => [name, railLink(name, path)]));
+  const links = new Map(PAGES.map((entry) => [entry.page, railLink(entry)]));
   const more = moreDialog(signOut);
   const rail = h(
     "nav.rail",
     { "aria-label": t("main_nav") },
     h("div.brand", {}, "Siaga"),
-    [...links.values()].map((link) => link.element),
+    PAGES.map((entry) => [entry.rule && h("hr"), links.get(entry.page)?.element]),
     h("button.more", { type: "button", onclick: () => more.showModal() }, icon("person"), h("span", {}, t("more"))),
   );
   const top = topBar(signOut);
@@ -83,17 +78,18 @@ export function makeFrame(signOut) {
 const total = () => SEVERITIES.reduce((sum, severity) => sum + (state.counts?.unacked[severity] ?? 0), 0);
 const worstUnacked = () => SEVERITIES.find((severity) => (state.counts?.unacked[severity] ?? 0) > 0) ?? null;
 
-/** @param {"situation" | "alerts" | "devices"} name @param {string} path */
-function railLink(name, path) {
-  const sign = h("span.sign", {}, icon(name)),
+/** @param {import("./views/table.js").Entry} entry */
+function railLink({ path, name: names, icon: drawn = "next" }) {
+  const name = inBoth(names ?? ["", ""]);
+  const sign = h("span.sign", {}, icon(drawn)),
     count = h("b");
-  const element = h("a", { href: path, title: t(name) }, sign, h("span.name", {}, t(name), " ", count));
+  const element = h("a", { href: path, title: name }, sign, h("span.name", {}, name, " ", count));
   return {
     element,
     /** @param {number | null} worst @param {number} n */
     update(worst, n) {
       // The icon becomes the worst mark that nobody looks after.
-      redraw(sign, String(worst), () => (worst === null ? icon(name) : severityMark(worst, { size: 20 })));
+      redraw(sign, String(worst), () => (worst === null ? icon(drawn) : severityMark(worst, { size: 20 })));
       text(count, n ? number(n) : "");
     },
   };
@@ -101,7 +97,7 @@ function railLink(name, path) {
 
 /** @param {() => void} signOut */
 function topBar(signOut) {
-  const title = h("div.page-title");
+  const title = h("h1.page-title");
   const tally = h("a.group.tally", { href: "/peringatan" });
   const open = h("b"),
     clock = h("span"),

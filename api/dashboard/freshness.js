@@ -5,7 +5,7 @@
 
 import { now } from "./clock.js";
 import { state } from "./store.js";
-import { t } from "./words.js";
+import { t } from "./words/common.js";
 
 /** @typedef {"fresh" | "late" | "stale" | "none"} Freshness */
 /** @typedef {import("./store.js").Latest} Latest */

@@ -9,7 +9,7 @@ import { boundsOf, drawLadder, makeLadder, nextLevel } from "./ladder.js";
 import { levelMark, trendArrow, unknownMark } from "./marks.js";
 import { dataAge, isOld, latestValue, metricOf } from "./parts.js";
 import { deviceName, hasLadder, state } from "./store.js";
-import { t } from "./words.js";
+import { t } from "./words/ladder.js";
 
 /** @typedef {import("./store.js").Device} Device */
 /** @typedef {{ device: Device, river: string | null }} Row */

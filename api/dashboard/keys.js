@@ -2,16 +2,12 @@
 
 import { hide } from "./announce.js";
 import { go } from "./router.js";
-import { PAGES } from "./frame.js";
 import { keysDialog } from "./settings.js";
 import { compareAlerts, state } from "./store.js";
+import { PAGES } from "./views/table.js";
 
 const GO_MS = 1500;
-const LETTERS = new Map([
-  ["s", PAGES[0][1]],
-  ["p", PAGES[1][1]],
-  ["d", PAGES[2][1]],
-]);
+const LETTERS = new Map(PAGES.map(({ key, path }) => [key, path]));
 let goUntil = 0;
 
 /**
@@ -55,7 +51,7 @@ function handled(event, view) {
     return true;
   }
   if (key === "?") {
-    const dialog = keysDialog();
+    const dialog = keysDialog(view?.keys ?? []);
     document.body.append(dialog);
     dialog.addEventListener("close", () => dialog.remove());
     dialog.showModal();

@@ -6,7 +6,7 @@
 import { redraw, s } from "./dom.js";
 import { number } from "./format.js";
 import { SLOW, severityOf } from "./marks.js";
-import { t } from "./words.js";
+import { t } from "./words/ladder.js";
 
 /** Rising bounds of Siaga 3, 2 and 1, in m. @typedef {[number, number, number]} Bounds */
 /** @typedef {{ level: number | null, rate: number | null, siaga: number | null, stale: boolean }} Stand */

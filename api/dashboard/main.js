@@ -7,16 +7,14 @@ import { makeFrame } from "./frame.js";
 import { listenForKeys } from "./keys.js";
 import { connect, disconnect, onStreamSignedOut } from "./live.js";
 import { call, load, loadMe, onSignedOut } from "./load.js";
-import { onPreference } from "./prefs.js";
+import { inBoth, onPreference } from "./prefs.js";
 import { go, startRouter } from "./router.js";
 import { compareAlerts, state, subscribe } from "./store.js";
-import { alertsView } from "./views/alerts.js";
-import { deviceView } from "./views/device.js";
-import { devicesView } from "./views/devices.js";
-import { notThereView } from "./views/not_there.js";
+import { useStyles } from "./tags.js";
+import { notThereView, unfetchedView } from "./views/not_there.js";
 import { signInView } from "./views/sign_in.js";
-import { situationView } from "./views/situation.js";
-import { t } from "./words.js";
+import { viewAt } from "./views/table.js";
+import { t } from "./words/frame.js";
 
 const SIGN_IN = "/masuk";
 const ALL = /** @type {Set<import("./store.js").Topic>} */ (
@@ -28,23 +26,27 @@ let frame = null;
 /** @type {import("./router.js").View | null} */
 let view = null;
 let shownPath = "";
+/** Counts the addresses opened: a view that is fetched after the next one was opened is not wanted any more. */
+let opened = 0;
 
 /**
- * The view of an address and the page of the navigation it belongs to.
- * @param {URL} url
- * @returns {[import("./router.js").View, string]}
+ * What makes the view of an address, once its script and style sheets are there.
+ * @param {import("./views/table.js").Entry} entry
+ * @param {string} rest
  */
-function viewOf(url) {
-  const [first, ...rest] = url.pathname.split("/").filter(Boolean).map(decodeURIComponent);
-  if (first === undefined) return [situationView(), "situation"];
-  if (first === "peringatan" && rest.length === 0) return [alertsView(), "alerts"];
-  if (first === "perangkat" && rest.length === 0) return [devicesView(), "devices"];
-  if (first === "perangkat" && rest.length === 1) return [deviceView(rest[0]), "devices"];
-  return [notThereView(first, rest.length > 0), ""];
+async function fetched(entry, rest) {
+  try {
+    const sheets = useStyles(entry.styles.map((name) => `/assets/css/${name}.css`));
+    const [script] = await Promise.all([entry.load(), sheets]);
+    return () => script.view(rest);
+  } catch {
+    return () => unfetchedView(inBoth(entry.name ?? [rest, rest]));
+  }
 }
 
 /** @param {URL} url */
-function show(url) {
+async function show(url) {
+  const turn = ++opened;
   if (!state.me) {
     showSignIn();
     return;
@@ -59,13 +61,15 @@ function show(url) {
     view.moved(url.searchParams);
     return;
   }
+  const found = viewAt(url.pathname);
+  const make = found ? await fetched(found.entry, found.rest) : notThereView;
+  if (turn !== opened || !frame) return;
   view?.close?.();
   shownPath = url.pathname;
-  const [made, page] = viewOf(url);
-  view = made;
+  const made = (view = make());
   frame.main.replaceChildren(made.element);
   frame.main.scrollTop = 0;
-  frame.entered(page, made.title);
+  frame.entered(found?.entry.page ?? "", made.title);
   made.update?.(ALL);
 }
 
@@ -78,6 +82,7 @@ function mountFrame() {
 }
 
 function showSignIn() {
+  opened++;
   disconnect();
   view?.close?.();
   view = null;

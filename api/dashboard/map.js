@@ -13,27 +13,22 @@ import { placeDevices, stateDevices } from "./map_points.js";
 import { failure, message, missing, skeleton } from "./parts.js";
 import { onPreference } from "./prefs.js";
 import { state } from "./store.js";
-import { t } from "./words.js";
+import { useScript, useStyles } from "./tags.js";
+import { t } from "./words/map.js";
 
 /** @typedef {import("./map_canvas.js").Target} Target */
 
 const ROOM = 14;
 const MOST_ZOOM = 18;
 
-/** Leaflet, once; it is fetched only where there is a map. @type {Promise<any> | null} */
-let library = null;
-
-/** @returns {Promise<any>} */
-function leaflet() {
-  library ??= import("/vendor/leaflet.js").then(() => /** @type {any} */ (window).L);
-  library.catch(() => {
-    library = null;
-  });
-  return library;
+/** Leaflet, which is fetched only where there is a map. */
+async function leaflet() {
+  await Promise.all([useScript("/vendor/leaflet.js"), useStyles(["/vendor/leaflet.css"])]);
+  return window.L;
 }
 
 export function mapPanel() {
-  const plane = h("div.plane", { "aria-label": t("map") });
+  const plane = h("div.plane", { role: "group", "aria-label": t("map") });
   const note = h("div.map-note");
   const credit = h("div.credit");
   let points = placeDevices();
@@ -236,7 +231,7 @@ export function mapPanel() {
             : null,
     );
     note.hidden = !failed && gone === null;
-    attribute(element, "aria-busy", gone?.is === "loading" && "true");
+    attribute(element, "aria-busy", (gone?.is === "loading" || (!L && !failed)) && "true");
     if (placed !== state.devices) {
       placed = state.devices;
       points = placeDevices();

@@ -7,7 +7,7 @@ import { age, number } from "./format.js";
 import { freshness, isBelievable, measuredAt } from "./freshness.js";
 import { now } from "./clock.js";
 import { deviceName, state } from "./store.js";
-import { t } from "./words.js";
+import { t } from "./words/map.js";
 
 /** @typedef {import("./map_points.js").Points} Points */
 /** @typedef {import("./map_points.js").Mark} Mark */

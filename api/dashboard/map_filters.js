@@ -5,7 +5,7 @@ import { number } from "./format.js";
 import { asked, remember } from "./router.js";
 import { kindName } from "./parts.js";
 import { state } from "./store.js";
-import { t } from "./words.js";
+import { t } from "./words/map.js";
 
 /**
  * @param {(district?: boolean) => void} changed

@@ -3,7 +3,7 @@
 import { h, redraw, s } from "./dom.js";
 import { SHAPES, levelMark, severityMark } from "./marks.js";
 import { OLD, ON, RARE, RARE_OLD } from "./map_points.js";
-import { t } from "./words.js";
+import { t } from "./words/map.js";
 
 /** @param {() => import("./map_points.js").Points} points */
 export function mapLegend(points) {

@@ -5,7 +5,7 @@ import { number, said } from "./format.js";
 import { alertMark, unknownMark } from "./marks.js";
 import { dataAge, isOld, kindName, latestValue, primaryOf } from "./parts.js";
 import { deviceName, districtName, state, worstAlert } from "./store.js";
-import { t } from "./words.js";
+import { t } from "./words/map.js";
 
 /** @typedef {import("./map_points.js").Points} Points */
 const MOST = 200,

@@ -4,7 +4,7 @@
  */
 
 import { s } from "./dom.js";
-import { t } from "./words.js";
+import { t } from "./words/common.js";
 
 /** @typedef {"filled" | "outlined" | "cleared"} Fill */
 
@@ -118,6 +118,23 @@ export function alertMark(alert, { size = 16, fresh = false } = {}) {
 const ICONS = {
   situation: "M3 5.5 8 3.5l4 2 5-2v11l-5 2-4-2-5 2zM8 3.5v11M12 5.5v11",
   alerts: "M10 3 17.5 16h-15zM10 8v4M10 14.2v.2",
+  rivers:
+    "M2.5 6.5c2.5-2 5-2 7.5 0s5 2 7.5 0M2.5 11c2.5-2 5-2 7.5 0s5 2 7.5 0M2.5 15.5c2.5-2 5-2 7.5 0s5 2 7.5 0",
+  lamps: "M6 17.5V5.5a3 3 0 0 1 3-3h4M13 2.5l3 4h-6zM4 17.5h4M11 9.5v2M13 9.5v2M15 9.5v2",
+  traffic: "M7 17.5 8.5 3M13 17.5 11.5 3M10 4v2M10 8.5v2.5M10 13.5v3",
+  handover: "M5 3.5h10v13H5zM7.5 2.5h5v2.5h-5zM7.5 9h5M7.5 12h3M11.5 13.5l1 1 2-2.4",
+  quarantine: "M3 11.5 5 4h10l2 7.5v5H3zM3 11.5h4.2l1 2.2h3.6l1-2.2H17M10 5.8v3.4M8.4 7.8 10 9.4l1.6-1.6",
+  rules:
+    "M3 5.5h5M12 5.5h5M3 10h9M16 10h1M3 14.5h3M10 14.5h7M8 3.8v3.4h4V3.8zM12 8.3v3.4h4V8.3zM6 12.8v3.4h4v-3.4z",
+  wall: "M3 4h14v9.5H3zM7 17h6M10 13.5V17",
+  sound: "M3.5 7.5h3L10 4.5v11l-3.5-3h-3zM13 7.2a4 4 0 0 1 0 5.6M15.2 5a7 7 0 0 1 0 10",
+  muted: "M3.5 7.5h3L10 4.5v11l-3.5-3h-3zM13 8l4 4M17 8l-4 4",
+  shelve: "M10 2.8a7.2 7.2 0 1 1 0 14.4 7.2 7.2 0 0 1 0-14.4zM8 7.2v5.6M12 7.2v5.6",
+  phone:
+    "M5 3.5h3l1.2 3.6-2 1.3c.9 2 2.4 3.5 4.4 4.4l1.3-2 3.6 1.2v3c0 .8-.7 1.5-1.5 1.5C8.7 16.5 3.5 11.3 3.5 5c0-.8.7-1.5 1.5-1.5z",
+  comment: "M3.5 4.5h13v9h-7l-3.5 3v-3H3.5z",
+  view_only:
+    "M2.5 10s2.8-5 7.5-5 7.5 5 7.5 5-2.8 5-7.5 5-7.5-5-7.5-5zM10 7.8a2.2 2.2 0 1 1 0 4.4 2.2 2.2 0 0 1 0-4.4z",
   devices:
     "M10 11.5v6M6.5 17.5h7M10 8.2a1.6 1.6 0 1 0 0 3.2 1.6 1.6 0 0 0 0-3.2zM6.6 13.2a4.8 4.8 0 0 1 0-6.8M13.4 6.4a4.8 4.8 0 0 1 0 6.8M4.2 15.5a8 8 0 0 1 0-11.4M15.8 4.1a8 8 0 0 1 0 11.4",
   person: "M10 3a3.2 3.2 0 1 1 0 6.4A3.2 3.2 0 0 1 10 3zM3.5 17c.6-3.6 3-5.4 6.5-5.4s5.9 1.8 6.5 5.4",
@@ -135,9 +152,11 @@ const ICONS = {
   theme_auto: "M10 3a7 7 0 1 1 0 14zM10 3a7 7 0 1 0 0 14zM12 5.5l3 3M12 9l4 4M12 12.5l2 2",
 };
 
+/** @typedef {keyof typeof ICONS} IconName */
+
 /**
  * Always beside a word, so without a name of its own.
- * @param {keyof typeof ICONS} name
+ * @param {IconName} name
  * @returns {SVGElement}
  */
 export function icon(name) {

@@ -10,7 +10,7 @@ import { HeldOrder } from "./held.js";
 import { alertMark, fillOf } from "./marks.js";
 import { ageOf, failure, message, missing, panel, skeleton } from "./parts.js";
 import { compareAlerts, state } from "./store.js";
-import { t } from "./words.js";
+import { t } from "./words/situation.js";
 
 /** @typedef {import("./store.js").Alert} Alert */
 

@@ -9,7 +9,7 @@ import { UNKNOWN, age, ago, number, said, timeWithSeconds } from "./format.js";
 import { freshness, isBelievable, measuredAt, trustOf } from "./freshness.js";
 import { retry } from "./load.js";
 import { state } from "./store.js";
-import { t } from "./words.js";
+import { t } from "./words/common.js";
 
 /** @typedef {import("./store.js").Latest} Latest */
 /** @typedef {import("./store.js").Metric} Metric */
@@ -112,6 +112,9 @@ export function trustMark(latest) {
   );
   return h("span", {}, h("span.trusted", {}, drawn, word), why && h("span.sub", {}, why));
 }
+
+/** One of the numbers at the head of a page, in a <dl>. @param {string} word @param {Node | string} value */
+export const fact = (word, value) => h("div", {}, h("dt", {}, word), h("dd", {}, value));
 
 /**
  * What stands in a panel that has nothing to show.

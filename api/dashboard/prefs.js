@@ -11,6 +11,9 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 /** @returns {Language} */
 export const language = () => (root.lang === "en" ? "en" : "id");
 
+/** A name that comes with both. @param {readonly [string, string]} names */
+export const inBoth = ([indonesian, english]) => (language() === "en" ? english : indonesian);
+
 /** @returns {Theme} */
 export function theme() {
   const chosen = root.dataset.theme;

@@ -5,7 +5,7 @@ import { moment, said } from "./format.js";
 import { call } from "./load.js";
 import { message, panel } from "./parts.js";
 import { changed, state } from "./store.js";
-import { t } from "./words.js";
+import { t } from "./words/situation.js";
 
 const ALERTS = 12,
   SHOWN = 6;

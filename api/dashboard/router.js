@@ -1,7 +1,7 @@
 /** Addresses and views: one view at a time, made from its address; back and forward work, and links need no reload. */
 
 /** @typedef {{ element: HTMLElement, title: string, update?: (topics: Set<import("./store.js").Topic>) => void,
- *    key?: (event: KeyboardEvent) => boolean, back?: () => boolean, moved?: (query: URLSearchParams) => void,
+ *    key?: (event: KeyboardEvent) => boolean, keys?: [string[], string][], back?: () => boolean, moved?: (query: URLSearchParams) => void,
  *    close?: () => void }} View */
 
 /** @type {(url: URL) => void} */

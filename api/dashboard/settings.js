@@ -1,65 +1,23 @@
 /** The dialogs: what the phone has no room for in its top bar, and the table of keys. */
 
+import { dialog } from "./dialog.js";
 import { h } from "./dom.js";
-import { language, setLanguage, setTheme, theme } from "./prefs.js";
+import { icon } from "./marks.js";
+import { inBoth, language, setLanguage, setTheme, theme } from "./prefs.js";
+import { segments } from "./segments.js";
 import { state } from "./store.js";
-import { t } from "./words.js";
+import { PAGES } from "./views/table.js";
+import { t } from "./words/frame.js";
 
-/**
- * A native dialog: focus goes in and comes back, Esc closes.
- * @param {string} title
- * @param {Node} content
- * @returns {HTMLDialogElement}
- */
-function dialog(title, content) {
-  const element = h(
-    "dialog",
-    { "aria-label": title, onclick: (/** @type {Event} */ e) => e.target === element && element.close() },
-    h(
-      "div.row",
-      {},
-      h("h2", {}, title),
-      h("button.btn.quiet.small.end", { type: "button", onclick: () => element.close() }, t("close")),
-    ),
-    content,
-  );
-  return element;
-}
-
-/**
- * One of several, pressed.
- * @template {string} T
- * @param {string} label
- * @param {readonly (readonly [T, string])[]} options
- * @param {() => T} chosen
- * @param {(value: T) => void} choose
- */
-export function segments(label, options, chosen, choose) {
-  const buttons = options.map(([value, name]) =>
-    h(
-      "button",
-      {
-        type: "button",
-        "aria-pressed": String(value === chosen()),
-        onclick: () => {
-          choose(value);
-          show();
-        },
-      },
-      name,
-    ),
-  );
-  function show() {
-    options.forEach(([value], i) => buttons[i].setAttribute("aria-pressed", String(value === chosen())));
-  }
-  return h("div.segments", { role: "group", "aria-label": label }, buttons);
-}
+// As css/frame.css has it.
+const ON_PHONE = 3;
 
 /** @param {() => void} signOut */
 export function moreDialog(signOut) {
   const me = state.me;
-  return dialog(
-    t("more"),
+  // Following one of these links ends the dialog.
+  const others = h("nav.more-pages", { "aria-label": t("main_nav"), onclick: () => made.close() }, otherPages());
+  const choices =
     h(
       "div.settings",
       {},
@@ -90,12 +48,18 @@ export function moreDialog(signOut) {
         h("span.t2", {}, me && t("signed_in_as", { name: me.name, role: t(`role_${me.role}`) })),
         h("button.btn", { type: "button", onclick: signOut }, t("sign_out")),
       ),
-    ),
-  );
+    );
+  const made = dialog(t("more"), h("div", {}, others, choices));
+  return made;
 }
 
+/** What the rail has no room for on a phone. */
+const otherPages = () =>
+  PAGES.slice(ON_PHONE).map(({ path, name, icon: drawn = "next" }) =>
+    h("a", { href: path }, icon(drawn), inBoth(name ?? ["", ""])),
+  );
+
 const KEYS = [
-  [["G", "S", "P", "D"], "k_go"],
   [["J", "K", "↓", "↑"], "k_row"],
   [["Home", "End"], "k_ends"],
   [["A"], "k_ack"],
@@ -107,15 +71,21 @@ const KEYS = [
   [["Esc"], "k_back"],
 ];
 
-/** @returns {HTMLDialogElement} */
-export function keysDialog() {
-  const rows = KEYS.map(([keys, word]) => [
+/**
+ * @param {readonly (readonly [string[], string])[]} own  keys of the view and what they do
+ * @returns {HTMLDialogElement}
+ */
+export function keysDialog(own) {
+  const letters = PAGES.flatMap(({ key }) => (key ? [key.toUpperCase()] : []));
+  const places = PAGES.flatMap(({ key, name }) => (key && name ? [inBoth(name)] : [])).join(", ");
+  const general = KEYS.map(([keys, word]) => /** @type {const} */ ([keys, t(/** @type {string} */ (word))]));
+  const rows = [/** @type {const} */ ([["G", ...letters], t("k_go", { places })]), ...own, ...general].map(([keys, word]) => [
     h(
       "span.row",
       {},
       /** @type {string[]} */ (keys).map((key) => h("kbd", {}, key)),
     ),
-    h("span", {}, t(/** @type {string} */ (word))),
+    h("span", {}, word),
   ]);
   return dialog(t("keys"), h("div.keys", {}, rows.flat()));
 }

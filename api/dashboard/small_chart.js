@@ -8,7 +8,7 @@ import { message } from "./parts.js";
 import { loadSeries } from "./series.js";
 import { state } from "./store.js";
 import { summaryOf } from "./summary.js";
-import { t } from "./words.js";
+import { t } from "./words/alerts.js";
 
 const HOURS_MS = 6 * 3_600_000;
 const AGAIN_MS = 60_000;

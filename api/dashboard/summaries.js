@@ -6,7 +6,7 @@ import { isCurrent, isSuspect } from "./freshness.js";
 import { severityMark } from "./marks.js";
 import { failure, kindName, metricOf, missing, panel, primaryOf, skeleton, unitText } from "./parts.js";
 import { compareAlerts, deviceName, districtName, hasLadder, state } from "./store.js";
-import { t } from "./words.js";
+import { t } from "./words/situation.js";
 
 /** @typedef {import("./store.js").Device} Device */
 /** @typedef {import("./store.js").Alert} Alert */

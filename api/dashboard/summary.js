@@ -2,7 +2,7 @@
 
 import { number, said } from "./format.js";
 import { quantityText } from "./parts.js";
-import { t } from "./words.js";
+import { t } from "./words/chart.js";
 
 /**
  * @param {import("./series.js").Series} series

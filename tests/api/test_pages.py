@@ -16,8 +16,8 @@ DASHBOARD = pages.DASHBOARD
 VENDORED = {Path(name).name for name in vendor.FILES}
 # Names of vocabularies, which nobody fetches.
 NAMESPACE = re.compile(r"https?://(www\.)?w3\.org/")
-COMMENT = re.compile(r"/\*.*?\*/|<!--.*?-->|(?m:^\s*//.*$)", re.DOTALL)
-IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']""")
+COMMENT = re.compile(r"/\*.*?\*/|<!--.*?-->|(?m:^\s*//[^\n]*$)", re.DOTALL)
+IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*["']([./][^"'\n]*)["']""")
 TEXTS = (".js", ".css", ".html", ".svg")
 
 
@@ -90,6 +90,24 @@ async def test_every_file_is_served_and_asked_for_only_once(viewer: httpx.AsyncC
         assert (again.status_code, again.content) == (304, b""), address
         changed = await viewer.get(address, headers={"If-None-Match": '"another"'})
         assert changed.status_code == 200
+
+
+async def test_scripts_travel_compressed_by_what_the_browser_takes(viewer: httpx.AsyncClient) -> None:
+    plain = (DASHBOARD / "main.js").read_bytes()
+    sizes = {}
+    for offered, coding in (("br, gzip", "br"), ("gzip", "gzip"), ("br;q=0, gzip", "gzip"), ("identity", None)):
+        answer = await viewer.get("/assets/main.js", headers={"Accept-Encoding": offered})
+        assert answer.content == plain, offered
+        assert answer.headers.get("content-encoding") == coding, offered
+        assert answer.headers["content-type"].startswith("text/javascript")
+        sizes[coding] = answer.num_bytes_downloaded
+        again = await viewer.get(
+            "/assets/main.js", headers={"Accept-Encoding": offered, "If-None-Match": answer.headers["etag"]}
+        )
+        assert again.status_code == 304
+        if coding:
+            assert "accept-encoding" in answer.headers["vary"].lower()
+    assert sizes["br"] < sizes["gzip"] < len(plain)
 
 
 async def test_head_has_no_body(viewer: httpx.AsyncClient) -> None:

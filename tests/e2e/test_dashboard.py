@@ -130,7 +130,7 @@ def test_an_alert_acknowledged_with_a_click_survives_a_reload(opened: Opened, st
 
 def alert(stack: Stack, number: str | None) -> dict[str, object]:
     with stack.client() as client:
-        answer: dict[str, object] = client.get(f"/api/v1/alerts/{number}").json()
+        answer: dict[str, object] = client.get(f"/alerts/{number}")
     return answer
 
 

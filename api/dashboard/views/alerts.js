@@ -12,7 +12,7 @@ import { failure, message, missing, skeleton } from "../parts.js";
 import { asked, go, remember } from "../router.js";
 import { moveInRows } from "../rows.js";
 import { compareAlerts, state } from "../store.js";
-import { t } from "../words.js";
+import { t } from "../words/alerts.js";
 
 /** @typedef {import("../store.js").Alert} Alert */
 
@@ -20,7 +20,7 @@ const PAGE = 200;
 const FOLLOW_MS = 120;
 
 /** @returns {import("../router.js").View} */
-export function alertsView() {
+export function view() {
   let tab = asked("tab") === "riwayat" ? "riwayat" : "terbuka";
   let id = Number(asked("id")) || null;
   let limit = PAGE,

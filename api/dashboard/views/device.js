@@ -5,10 +5,10 @@ import { alertsOf, boundsTable, facts, valuesTable } from "../device_facts.js";
 import { attribute, h, redraw, text } from "../dom.js";
 import { moment, said, signed } from "../format.js";
 import { freshness, measuredAt } from "../freshness.js";
-import { ApiError, call } from "../load.js";
 import { icon, levelMark, trendArrow, unknownMark } from "../marks.js";
 import {
   ageOf,
+  fact,
   failure,
   isOld,
   kindName,
@@ -20,17 +20,17 @@ import {
   skeleton,
   trustMark,
 } from "../parts.js";
+import { drawResource, resource } from "../resource.js";
 import { go } from "../router.js";
 import { hasLadder, state } from "../store.js";
-import { t } from "../words.js";
+import { t } from "../words/device.js";
 
 /** @typedef {import("../store.js").Alert} Alert */
 
 const ALERTS = 20;
-const AGAIN_MS = 3_000;
 
 /** @param {string} id @returns {import("../router.js").View} */
-export function deviceView(id) {
+export function view(id) {
   const element = h("div.view.device");
   const note = h("div.panel.note-panel");
   /** @type {ReturnType<typeof parts> | null} */
@@ -80,7 +80,7 @@ export function deviceView(id) {
 /** @param {string} id */
 function parts(id) {
   const device = () => /** @type {import("../store.js").Device} */ (state.devices.get(id));
-  const name = h("h1"),
+  const name = h("h2"),
     chip = h("span.level-chip"),
     numbers = h("dl.head-facts");
   const header = h(
@@ -116,47 +116,21 @@ function parts(id) {
   about.body.className = "body";
   bounds.element.hidden = true;
   const side = h("div.side", {}, values.element, bounds.element, alerts.element, about.element);
-  /** @type {Alert[] | null} */
-  let past = null;
-  /** @type {number | null} */
-  let failed = null;
-  let timer = 0,
-    closed = false,
-    asking = false,
-    version = "";
-
-  async function askAlerts() {
-    if (asking) return;
-    asking = true;
-    try {
-      const { items } = await call(`alerts?state=all&historical=any&device=${encodeURIComponent(id)}&limit=${ALERTS}`);
-      past = items;
-      failed = null;
-    } catch (error) {
-      failed = error instanceof ApiError ? error.status : 0;
-    } finally {
-      asking = false;
-    }
-    if (!closed) showAlerts();
-  }
+  const past = resource(`alerts?state=all&historical=any&device=${encodeURIComponent(id)}&limit=${ALERTS}`, showAlerts, {
+    topics: ["alerts"],
+    watch: () => keyOf([...state.alerts.values()].filter((alert) => alert.device_id === id)),
+    shape: ({ items }) => /** @type {Alert[]} */ (items),
+  });
 
   function showAlerts() {
-    const now = (past ?? []).map((alert) => state.alerts.get(alert.id) ?? alert);
-    redraw(
-      alerts.body,
-      `${failed} ${past === null} ${now.map((alert) => `${alert.id} ${alert.version}`)} ${document.documentElement.lang}`,
-      () => {
-        if (past === null)
-          return failed === null
-            ? skeleton(2)
-            : message(
-                t("cannot_load", { what: t("its_alerts") }),
-                null,
-                h("button.btn.small", { type: "button", onclick: askAlerts }, t("try_now")),
-              );
-        return now.length ? alertsOf(now) : message(t("no_alerts_here"));
-      },
-    );
+    const current = (past.value ?? []).map((alert) => state.alerts.get(alert.id) ?? alert);
+    drawResource(alerts.body, past, {
+      what: t("its_alerts"),
+      lines: 2,
+      key: () => keyOf(current),
+      empty: () => (current.length ? null : message(t("no_alerts_here"))),
+      content: () => alertsOf(current),
+    });
   }
 
   function updateHead() {
@@ -213,7 +187,7 @@ function parts(id) {
     );
   }
 
-  askAlerts();
+  showAlerts();
   return {
     elements: [header, chart.element, side],
     /** @param {Set<string>} topics */
@@ -229,27 +203,14 @@ function parts(id) {
       redraw(bounds.body, `${latest?.ts} ${limits === null} ${isOld(latest)} ${language}`, () => limits);
       redraw(about.body, `${JSON.stringify(device())} ${state.districts.size} ${language}`, () => facts(device()));
       if (topics.has("latest")) chart.append();
-      const own = [...state.alerts.values()]
-        .filter((alert) => alert.device_id === id)
-        .map((alert) => `${alert.id} ${alert.version}`)
-        .join();
-      if (own !== version && !timer) {
-        // A burst of changes is one question.
-        timer = window.setTimeout(() => {
-          timer = 0;
-          askAlerts();
-        }, AGAIN_MS);
-        version = own;
-      }
       showAlerts();
     },
     close() {
-      closed = true;
-      clearTimeout(timer);
+      past.close();
       chart.close();
     },
   };
 }
 
-/** @param {string} word @param {Node | string} value */
-const fact = (word, value) => h("div", {}, h("dt", {}, word), h("dd", {}, value));
+/** @param {Alert[]} alerts */
+const keyOf = (alerts) => alerts.map((alert) => `${alert.id} ${alert.version}`).join();

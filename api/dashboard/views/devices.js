@@ -8,7 +8,7 @@ import { dataAge, failure, isOld, kindName, latestValue, message, missing, prima
 import { asked, go, remember } from "../router.js";
 import { deviceName, districtName, state, worstAlert } from "../store.js";
 import { virtualList } from "../virtual.js";
-import { t } from "../words.js";
+import { t } from "../words/device.js";
 
 /** @typedef {import("../store.js").Device} Device */
 
@@ -20,7 +20,7 @@ const STATES = /** @type {const} */ ([
 ]);
 
 /** @returns {import("../router.js").View} */
-export function devicesView() {
+export function view() {
   const search = h("input", {
     type: "search",
     placeholder: t("search_devices"),
@@ -172,8 +172,7 @@ export function devicesView() {
   return { element, title: t("devices"), update, key, close: list.close };
 }
 
-/** @param {Device} device */
-function makeRow(device) {
+function makeRow() {
   const cell = (/** @type {string} */ name) => h(`span.${name}`, { role: "gridcell" });
   const parts = {
     mk: cell("mk"),
@@ -184,7 +183,7 @@ function makeRow(device) {
     age: cell("c4"),
     alert: cell("c5"),
   };
-  const row = h("a.dv-row", { role: "row", tabindex: -1, href: `/perangkat/${device.id}` }, Object.values(parts));
+  const row = h("div.dv-row", { role: "row", tabindex: -1 }, Object.values(parts));
   row.parts = parts;
   return row;
 }
@@ -200,7 +199,11 @@ function updateRow(row, device) {
   redraw(mk, `${alert?.id} ${alert?.version} ${alert?.acked} ${old} ${language}`, () =>
     alert ? alertMark(alert) : old ? unknownMark({ label: t(latest ? "stale" : "none") }) : null,
   );
-  redraw(name, `${device.name} ${language}`, () => [h("b", {}, deviceName(device.id)), h("span.sub", {}, device.id)]);
+  redraw(name, `${device.name} ${language}`, () => [
+    // One stop of the Tab key for the whole list: Enter on the row follows it.
+    h("a.whole", { href: `/perangkat/${device.id}`, tabindex: -1 }, deviceName(device.id)),
+    h("span.sub", {}, device.id),
+  ]);
   text(kind, kindName(device.kind));
   text(district, districtName(device.district) ?? "–");
   const metric = primaryOf(device.kind);

@@ -1,29 +1,22 @@
-/** An address whose page comes in a later stage, or that leads nowhere. */
+/** An address that leads nowhere, and a view that could not be fetched. */
 
 import { h } from "../dom.js";
 import { message } from "../parts.js";
-import { t } from "../words.js";
+import { t } from "../words/frame.js";
 
-const LATER = new Map([
-  ["sungai", "Sungai"],
-  ["lampu", "Lampu jalan"],
-  ["lalu-lintas", "Lalu lintas"],
-  ["serah-terima", "Serah terima"],
-  ["karantina", "Karantina"],
-  ["aturan", "Aturan"],
-  ["admin", "Admin"],
-  ["dinding", "Dinding"],
-  ["keadaan", "Keadaan"],
-]);
+/** @returns {import("../router.js").View} */
+export function notThereView() {
+  const home = h("a.btn", { href: "/" }, t("to_home"));
+  return { element: h("div.view", {}, message(t("no_page"), null, home)), title: t("no_page") };
+}
 
 /**
- * @param {string} first  of the address
- * @param {boolean} deeper
+ * The server has gone, or is of another version by now: a browser keeps a script that failed, so the page starts anew.
+ * @param {string} title
  * @returns {import("../router.js").View}
  */
-export function notThereView(first, deeper) {
-  const name = deeper && !LATER.has(first) ? undefined : LATER.get(first);
-  const home = h("a.btn", { href: "/" }, t("to_home"));
-  const told = name ? message(t("not_there"), t("not_there_text", { name }), home) : message(t("no_page"), null, home);
-  return { element: h("div.view", {}, told), title: name ?? t("no_page") };
+export function unfetchedView(title) {
+  const again = h("button.btn", { type: "button", onclick: () => location.reload() }, t("try_now"));
+  const told = message(t("cannot_load", { what: title }), t("script_unreachable"), again);
+  return { element: h("div.view", {}, told), title };
 }

@@ -3,7 +3,7 @@
 import { h, text } from "../dom.js";
 import { ApiError, call } from "../load.js";
 import { language, setLanguage } from "../prefs.js";
-import { t } from "../words.js";
+import { t } from "../words/frame.js";
 
 const UNAUTHORIZED = 401;
 

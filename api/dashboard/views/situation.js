@@ -7,7 +7,7 @@ import { needsAction } from "../needs_action.js";
 import { failure, message, missing, skeleton } from "../parts.js";
 import { recentEvents } from "../recent.js";
 import { asked, remember } from "../router.js";
-import { segments } from "../settings.js";
+import { segments } from "../segments.js";
 import { state } from "../store.js";
 import {
   LAMP,
@@ -19,7 +19,7 @@ import {
   otherKinds,
   trafficPanel,
 } from "../summaries.js";
-import { t } from "../words.js";
+import { t } from "../words/situation.js";
 
 const TABS = /** @type {const} */ ([
   ["tangga", "tab_ladder"],
@@ -30,7 +30,7 @@ const TABS = /** @type {const} */ ([
 const SUMS_MS = 2_000;
 
 /** @returns {import("../router.js").View} */
-export function situationView() {
+export function view() {
   const table = gaugesTable();
   const ladder = h("section.panel.ladders", { "aria-label": t("ladder") }, table.element);
   const note = h("div");
