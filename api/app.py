@@ -49,6 +49,7 @@ from api.routes import (
     users,
     windows,
 )  # fmt: skip
+from api.routes import problems as problem_pages
 from runtime.settings import Settings
 
 # /alerts/kpi, /alerts/advice, /alerts/groups and /alerts/shelves stand before /alerts/{alert_id}, which would take them
@@ -56,14 +57,16 @@ from runtime.settings import Settings
 AREAS = (
     me, kinds, devices, latest, readings, inbox, metrics, series, alert_kpi, advice, alert_actions, incidents, alerts,
     incident_file, rules, windows, quarantine, ledger, forecasts, notices, duty, stream, session, oidc, users, keys,
-    audit, health, docs, pages,
+    audit, health, docs, problem_pages, pages,
 )  # fmt: skip
 GZIP_FROM_BYTES = 1024
 # Level 4 takes 3.5 MB of /latest to 9 % in 45 ms; level 9 to 8 % in 160 ms. From 128 KB on it is done in a thread.
 GZIP_LEVEL = 4
 CORS_METHODS = ("GET", "POST", "PUT", "DELETE")
 CORS_SENT = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Last-Event-ID")
-CORS_SHOWN = ("ETag", "Link", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id")
+CORS_SHOWN = (
+    "Deprecation", "ETag", "Link", "RateLimit", "RateLimit-Policy", "Retry-After", "Sunset", "X-Request-Id",
+)  # fmt: skip
 
 
 def create_app(settings: Settings, pools: Pools | None = None) -> FastAPI:

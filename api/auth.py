@@ -18,7 +18,9 @@ from starlette.responses import Response
 
 from api import context
 from api.context import SAFE
-from api.problems import MEDIA_TYPE, Problem
+from api.deprecation import Deprecated
+from api.problem_types import HEADER_MISSING, NOT_ALLOWED, NOT_AUTHENTICATED, REGION_LIMITED
+from api.problems import Problem, documented
 from storage.keys import ROLES as ROLES
 from storage.keys import Role, Who, who_has_key, who_is_signed_in
 
@@ -40,14 +42,25 @@ LIMITED = (
 
 
 class Endpoint(APIRoute):
-    """A route that knows who may call it. whole: only callers who are not limited to regions."""
+    """A route that knows who may call it. whole: only callers who are not limited to regions. deprecated: said in every
+    answer (api/edge.py)."""
 
     def __init__(
-        self, path: str, endpoint: Callable[..., Any], *, role: Access, whole: bool = False, **options: Any
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        role: Access,
+        whole: bool = False,
+        deprecated: Deprecated | None = None,
+        **options: Any,
     ) -> None:
         self.role = role
         self.whole = whole
-        super().__init__(path, endpoint, **options)
+        self.deprecation = deprecated
+        super().__init__(path, endpoint, deprecated=deprecated is not None or None, **options)
+        if deprecated is not None:
+            self.description = f"{self.description} {deprecated.sentence}"
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
@@ -135,11 +148,7 @@ def responses(
             usual.add(HTTPStatus.FORBIDDEN)
     if changes:
         usual.add(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    schema = {"$ref": "#/components/schemas/Problem"}
-    found: dict[int | str, dict[str, Any]] = {
-        int(code): {"description": HTTPStatus(code).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
-        for code in sorted(usual | set(problems))
-    }
+    found: dict[int | str, dict[str, Any]] = {int(code): documented(code) for code in sorted(usual | set(problems))}
     if answer is not None:
         found[int(status)] = {"model": answer}
     return found
@@ -150,21 +159,21 @@ async def authorise(request: Request, role: Role) -> Who:
     who, by_cookie = await identify(request)
     if who is None:
         raise Problem(
-            HTTPStatus.UNAUTHORIZED,
+            NOT_AUTHENTICATED,
             "no valid key: send Authorization: Bearer KEY, or sign in",
             headers={"WWW-Authenticate": 'Bearer realm="siaga"'},
         )
     if ROLES.index(who.role) < ROLES.index(role):
-        raise Problem(HTTPStatus.FORBIDDEN, f"this needs the role {role}; {who.name} has {who.role}")
+        raise Problem(NOT_ALLOWED, f"this needs the role {role}; {who.name} has {who.role}")
     if by_cookie and request.method not in SAFE and request.headers.get(CSRF_HEADER) != "1":
-        raise Problem(HTTPStatus.FORBIDDEN, f"a signed-in browser must send the header {CSRF_HEADER}: 1")
+        raise Problem(HEADER_MISSING, f"a signed-in browser must send the header {CSRF_HEADER}: 1")
     return who
 
 
 def beyond(who: Who) -> Problem:
     """What somebody gets who is limited to regions and asks for more."""
     return Problem(
-        HTTPStatus.FORBIDDEN,
+        REGION_LIMITED,
         f"this is not only about {', '.join(who.regions or ())}, and {who.name} is limited to that",
     )
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import metrics
-from api.problems import RETRY_AFTER_S, Problem, respond
+from api.problem_types import TOO_SLOW
+from api.problems import Problem, respond
 
 
 class Deadline:
@@ -44,7 +44,6 @@ class Deadline:
 
     def _too_slow(self) -> Problem:
         return Problem(
-            HTTPStatus.SERVICE_UNAVAILABLE,
+            TOO_SLOW,
             f"no answer within {self.seconds:g} s (SIAGA_REQUEST_TIMEOUT_S); ask for less at once, or send faster",
-            headers={"Retry-After": str(RETRY_AFTER_S)},
         )

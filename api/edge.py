@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from http import HTTPStatus
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import metrics
 from api.forwarded import TRUSTED
-from api.problems import MEDIA_TYPE as PROBLEM
-from api.problems import Problem, body_of, respond, wrong_field
+from api.problem_types import BODY_TOO_LARGE, INTERNAL_ERROR
+from api.problems import Problem, respond, wrong_field
 from runtime import trace
 from runtime.log import get_logger
 
@@ -93,8 +91,7 @@ class Watched:
             if seen.status:
                 raise  # half an answer is out: break the connection off, so that it does not look whole
             detail = f"an error of ours; its details are in the log under {seen.request_id}"
-            body = body_of(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
-            await Response(body, 500, media_type=PROBLEM)(scope, receive, send_marked)
+            await respond(Problem(INTERNAL_ERROR, detail))(scope, receive, send_marked)
 
 
 class Seen:
@@ -165,7 +162,7 @@ class Limited:
 
     def _too_large(self) -> Problem:
         return Problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            BODY_TOO_LARGE,
             f"the body is larger than {self.body_max_bytes} bytes (SIAGA_BODY_MAX_BYTES); send it in parts",
         )
 
@@ -180,6 +177,10 @@ def _mark(headers: MutableHeaders, scope: Scope, request_id: str) -> None:
     headers["X-Request-Id"] = request_id
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
+    deprecation = getattr(scope.get("route"), "deprecation", None)
+    if deprecation is not None:
+        for name, value in deprecation.headers.items():
+            headers.append(name, value)
     if scope["scheme"] == "https":
         headers.setdefault("Strict-Transport-Security", HSTS)
     if scope["path"].startswith("/api/"):

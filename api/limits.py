@@ -21,6 +21,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import metrics
+from api.problem_types import TOO_MANY_REQUESTS
 from api.problems import Problem, respond
 
 # What costs a query. Probes, metrics and the page's own files are for supervisors and caches.
@@ -130,7 +131,7 @@ def _too_many(caller: Counted, wait_s: int, headers: dict[str, str]) -> Problem:
     setting = "SIAGA_RATE_KEY_PER_MIN" if caller.what == "key" else "SIAGA_RATE_ADDRESS_PER_MIN"
     whose = "this key or session" if caller.what == "key" else "this address, without a key that is valid,"
     return Problem(
-        HTTPStatus.TOO_MANY_REQUESTS,
+        TOO_MANY_REQUESTS,
         f"{whose} may ask {caller.most} times a minute ({setting}); try again in {wait_s} s",
         headers=headers | {"Retry-After": str(wait_s)},
     )

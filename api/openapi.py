@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api import links, shapes
-from api.problems import MEDIA_TYPE
+from api import examples, links, shapes, units
+from api.problem_types import TYPES, of_status
+from api.problems import documented
 from runtime.settings import Settings
 
 DESCRIPTION = """City monitoring: devices, readings, aggregates and alerts of a regency.
 
 Send `Authorization: Bearer KEY`. Times are RFC 3339 in UTC. Collections answer `items` and `next_cursor`; give the
-latter back as `cursor` to read on. Errors are `application/problem+json` (RFC 9457) and name field and limit.
+latter back as `cursor` to read on. Errors are `application/problem+json` (RFC 9457) and name field and limit; `type`
+leads to what to do. Numbers have their unit in `x-unit`: a UCUM code, "1" for counts and shares.
 Roles: viewer reads, operator also acknowledges, engineer also imports devices, admin may do everything."""
 SCHEMES = {
     "key": {"type": "http", "scheme": "bearer", "description": "an API key"},
@@ -40,18 +43,18 @@ EXAMPLES = {
 }
 # api/routes/alert_actions.py and rules.py answer 428 without it.
 IF_MATCH = {"type": "string", "pattern": r'^(\*|(W/)?"[0-9]{1,10}")$'}
-PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 # What stands for a parameter may be spelled out by another address, which has not this method.
-NOT_ALLOWED = {"description": "Method Not Allowed", "content": PROBLEM}
+NOT_ALLOWED = documented(HTTPStatus.METHOD_NOT_ALLOWED)
 TOO_MANY = {
-    "description": "Too Many Requests",
+    **documented(HTTPStatus.TOO_MANY_REQUESTS),
     "headers": {
         "Retry-After": {"schema": {"type": "integer"}, "description": "seconds"},
         "RateLimit": {"schema": {"type": "string"}, "description": "how much is left, and for how many seconds"},
         "RateLimit-Policy": {"schema": {"type": "string"}, "description": "how many there are in how many seconds"},
     },
-    "content": PROBLEM,
 }
+# Members that some problems have beside the standard ones.
+MEMBERS = {"current": {"description": "what is to be changed, as it is now", "type": ["object", "null"]}}
 
 
 def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
@@ -63,6 +66,7 @@ def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
     schemas = components.setdefault("schemas", {})
     schemas["Problem"] = shapes.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(schemas["Problem"].pop("$defs", {}))
+    schemas.update({f"Problem{status}": _problem(status) for status in {int(each.status) for each in TYPES}})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     operations: dict[str, dict[str, Any]] = {}
@@ -77,7 +81,21 @@ def document(app: FastAPI, settings: Settings) -> dict[str, Any]:
             if "{" in address:
                 operation["responses"].setdefault("405", NOT_ALLOWED)
     links.add(operations)
+    units.add(made)
+    examples.add(made)
     return made
+
+
+def _problem(status: int) -> dict[str, Any]:
+    """What a problem with this status looks like: of which types it may be."""
+    kinds = of_status(status)
+    own = {name: MEMBERS[name] for kind in kinds for name in kind.members if name in MEMBERS}
+    return {
+        "allOf": [{"$ref": "#/components/schemas/Problem"}],
+        "description": " ".join(f"{kind.uri}: {kind.when}" for kind in kinds),
+        "properties": {"type": {"enum": [kind.uri for kind in kinds]}, "status": {"const": status}, **own},
+        "examples": [{"type": k.uri, "title": k.title, "status": status, "detail": k.when} for k in kinds],
+    }
 
 
 def _name(app: FastAPI) -> None:

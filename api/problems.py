@@ -18,8 +18,19 @@ from starlette.routing import Match
 
 from api import context, metrics
 from api.head import has_head
+from api.problem_types import (
+    DATABASE_AWAY,
+    INVALID_REQUEST,
+    METHOD_NOT_ALLOWED,
+    NO_SUCH_ADDRESS,
+    NOT_FOUND,
+    TOO_SLOW,
+    ProblemType,
+    of_status,
+)
 
 MEDIA_TYPE = "application/problem+json"
+BLANK = "about:blank"
 RETRY_AFTER_S = 5
 
 
@@ -28,44 +39,41 @@ class Problem(HTTPException):
 
     def __init__(
         self,
-        status: HTTPStatus,
+        kind: ProblemType,
         detail: str,
         errors: Sequence[Mapping[str, Any]] = (),
         headers: Mapping[str, str] | None = None,
         **extra: Any,
     ) -> None:
-        super().__init__(status, detail, dict(headers or {}))
+        usual = {"Retry-After": str(RETRY_AFTER_S)} if "Retry-After" in kind.headers else {}
+        super().__init__(kind.status, detail, usual | dict(headers or {}))
+        self.kind = kind
         self.errors = list(errors)
         self.extra = extra
 
 
 def wrong_field(field: str, message: str) -> Problem:
     """422 for one field; the message names the limit."""
-    return Problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY, f"{field}: {message}", errors=[{"field": field, "message": message}]
-    )
+    return Problem(INVALID_REQUEST, f"{field}: {message}", errors=[{"field": field, "message": message}])
+
+
+def documented(status: HTTPStatus) -> dict[str, Any]:
+    """An answer with this status, for OpenAPI: its schema names the types (api/openapi.py)."""
+    schema = {"$ref": f"#/components/schemas/Problem{int(status)}"}
+    names = ", ".join(each.name for each in of_status(status))
+    return {"description": f"{status.phrase}: {names}", "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
 def not_found(what: str) -> Problem:
-    return Problem(HTTPStatus.NOT_FOUND, f"{what} is not known")
-
-
-def body_of(
-    status: int, detail: str | None, errors: Sequence[Mapping[str, Any]] = (), extra: Mapping[str, Any] | None = None
-) -> bytes:
-    """The JSON text of a problem."""
-    problem: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
-    if detail:
-        problem["detail"] = detail
-    if errors:
-        problem["errors"] = list(errors)
-    # ASCII only: a message may quote what the client sent, and that may be no valid text.
-    return json.dumps(problem | dict(extra or {})).encode()
+    return Problem(NOT_FOUND, f"{what} is not known")
 
 
 def respond(problem: Problem) -> Response:
-    body = body_of(problem.status_code, problem.detail, problem.errors, problem.extra)
-    return Response(body, problem.status_code, dict(problem.headers or {}), MEDIA_TYPE)
+    kind = problem.kind
+    said: dict[str, Any] = {"type": kind.uri, "title": kind.title, "status": int(kind.status), "detail": problem.detail}
+    if problem.errors:
+        said["errors"] = problem.errors
+    return _answer(said | problem.extra, kind.status, problem.headers)
 
 
 def install(app: FastAPI) -> None:
@@ -84,15 +92,20 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.BAD_REQUEST:
         # All that FastAPI answers so is a body whose bytes are no text; it is wrong in the way broken JSON is.
         return respond(wrong_field("body", "is no JSON in UTF-8"))
-    headers = dict(error.headers or {})
-    detail = error.detail if error.detail != HTTPStatus(error.status_code).phrase else None
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         # Starlette names the methods of one route; a path may have a route for each method.
-        headers["Allow"] = ", ".join(sorted(_methods(request)))
-        detail = f"{request.url.path} allows {headers['Allow']}"
-    elif error.status_code == HTTPStatus.NOT_FOUND and detail is None:
-        detail = "there is nothing at this address"
-    return Response(body_of(error.status_code, detail), error.status_code, headers, MEDIA_TYPE)
+        allow = ", ".join(sorted(_methods(request)))
+        return respond(Problem(METHOD_NOT_ALLOWED, f"{request.url.path} allows {allow}", headers={"Allow": allow}))
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return respond(Problem(NO_SUCH_ADDRESS, "there is nothing at this address"))
+    # Nothing of ours, and nothing more is known of it than its status.
+    phrase = HTTPStatus(error.status_code).phrase
+    return _answer({"type": BLANK, "title": phrase, "status": error.status_code}, error.status_code, error.headers)
+
+
+def _answer(said: Mapping[str, Any], status: int, headers: Mapping[str, str] | None) -> Response:
+    # ASCII only: a message may quote what the client sent, and that may be no valid text.
+    return Response(json.dumps(said).encode(), status, dict(headers or {}), MEDIA_TYPE)
 
 
 def _methods(request: Request) -> set[str]:
@@ -109,7 +122,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [{"field": _field(e["loc"]), "message": str(e["msg"])} for e in error.errors()]
     detail = "; ".join(f"{e['field']}: {e['message']}" for e in errors[:3])
-    return respond(Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors))
+    return respond(Problem(INVALID_REQUEST, detail, errors))
 
 
 def _field(location: Sequence[Any]) -> str:
@@ -119,6 +132,7 @@ def _field(location: Sequence[Any]) -> str:
 
 async def _database(request: Request, error: Exception) -> Response:
     metrics.DATABASE_UNAVAILABLE.inc()
+    kind = DATABASE_AWAY
     if isinstance(error, PoolTimeout):
         here = context.of(request).settings
         detail = (
@@ -126,17 +140,12 @@ async def _database(request: Request, error: Exception) -> Response:
             f" {here.read_connections} queries are under way (SIAGA_READ_CONNECTIONS); please try again"
         )
     elif isinstance(error, psycopg.errors.QueryCanceled):
-        limit = context.of(request).settings.statement_timeout_s
+        kind, limit = TOO_SLOW, context.of(request).settings.statement_timeout_s
         detail = f"the query took longer than {limit} s (SIAGA_STATEMENT_TIMEOUT_S); ask for less at once"
     else:
         detail = "the database is away; nothing that was acknowledged is lost, please try again"
-    return _unavailable(detail)
+    return respond(Problem(kind, detail))
 
 
 async def _not_migrated(request: Request, error: Exception) -> Response:
-    return _unavailable("the database has no tables yet; run `siaga migrate`")
-
-
-def _unavailable(detail: str) -> Response:
-    headers = {"Retry-After": str(RETRY_AFTER_S)}
-    return respond(Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers))
+    return respond(Problem(DATABASE_AWAY, "the database has no tables yet; run `siaga migrate`"))

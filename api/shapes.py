@@ -30,11 +30,11 @@ class FieldProblem(BaseModel):
 class Problem(BaseModel):
     """An error after RFC 9457."""
 
-    type: str
-    title: str
-    status: int
-    detail: str | None = None
-    errors: list[FieldProblem] | None = None
+    type: Annotated[str, Field(description="which problem it is: compare it as text, open it to read what to do")]
+    title: Annotated[str, Field(description="the type in words")]
+    status: Annotated[int, Field(description="that of the answer")]
+    detail: Annotated[str | None, Field(description="about this one case")] = None
+    errors: Annotated[list[FieldProblem] | None, Field(description="which fields are wrong, and how")] = None
 
 
 class Text(Shape):
@@ -48,6 +48,7 @@ class Me(Shape):
     name: str
     role: Literal["viewer", "operator", "engineer", "admin"]
     regions: Annotated[list[str] | None, Field(description="all that they may see of; null: everything")]
+    expires_at: Annotated[AwareDatetime | None, Field(description="when this key or session ends; null: never")]
     region: str
     regency: str
     time_zone: str

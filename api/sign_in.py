@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
 from math import ceil
 
 from starlette.requests import Request
@@ -13,6 +12,7 @@ from starlette.responses import Response
 from api import context
 from api.auth import cookie_name, is_secure, session_of
 from api.context import Conn
+from api.problem_types import TOO_MANY_TRIES
 from api.problems import Problem
 from runtime.settings import Settings
 from storage import audit_log, passwords, sign_in, users
@@ -42,7 +42,7 @@ async def count_try(request: Request, name: str | None) -> None:
         if wait_s is not None:
             seconds = max(1, ceil(wait_s))
             detail = f"too many tries {whose}; wait {seconds} s"
-            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, detail, headers={"Retry-After": str(seconds)})
+            raise Problem(TOO_MANY_TRIES, detail, headers={"Retry-After": str(seconds)})
 
 
 async def by_password(request: Request, name: str, password: str) -> Who | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -14,7 +13,8 @@ from alerts.advice import Effect, Trial
 from api import advice_shapes, context
 from api.auth import Endpoints
 from api.params import From, To, limit_of, window
-from api.problems import RETRY_AFTER_S, Problem, wrong_field
+from api.problem_types import BUSY
+from api.problems import Problem, wrong_field
 from api.reply import encode, reply
 from devices.kinds import KINDS
 from storage import rules
@@ -51,8 +51,7 @@ async def advise_on_alerts(
         try:
             found = await advise(conn, Range(*asked), (await rules.read(conn)).rules, limits)
         except BusyError as error:
-            headers = {"Retry-After": str(RETRY_AFTER_S)}
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; please try again", headers=headers) from None
+            raise Problem(BUSY, f"{error}; please try again") from None
     answer = {"from": time_text(asked.since), "to": time_text(asked.until), "items": list(map(_item, found))}
     return reply(encode(answer))
 

@@ -17,6 +17,7 @@ from api import context, shapes
 from api.alert_item import AlertId, find_alert, tag
 from api.auth import ROLES, Caller, Endpoints
 from api.params import Cursor, Limit, limit_of, read_cursor, write_cursor
+from api.problem_types import STATE_CONFLICT, VERSION_MISMATCH, VERSION_REQUIRED
 from api.problems import Problem, not_found, wrong_field
 from api.reply import encode, items_reply, reply
 from runtime.settings import Settings
@@ -130,15 +131,15 @@ async def take_off_shelf(request: Request, who: Caller, rule: RuleId, device_id:
 async def _do(request: Request, alert_id: int, if_match: str | None, order: Order) -> Response:
     """Carry out an order for one alert; the alert as it then is."""
     if if_match is None:
-        raise Problem(HTTPStatus.PRECONDITION_REQUIRED, 'send If-Match: "version" of the alert you saw, or *')
-    versions = _versions(if_match)
+        raise Problem(VERSION_REQUIRED, 'send If-Match: "version" of the alert you saw, or *')
+    seen = versions(if_match)
     async with context.of(request).writes.connection() as conn:
-        (acted,) = await act(conn, {alert_id: versions}, order)
+        (acted,) = await act(conn, {alert_id: seen}, order)
         alert = await find_alert(conn, alert_id)
     if acted.outcome == "refused":
-        raise Problem(HTTPStatus.CONFLICT, acted.problem or "", current=alert)
+        raise Problem(STATE_CONFLICT, acted.problem or "", current=alert)
     if acted.outcome == "changed":
-        raise Problem(HTTPStatus.PRECONDITION_FAILED, f"{acted.problem}, not {if_match}", current=alert)
+        raise Problem(VERSION_MISMATCH, f"{acted.problem}, not {if_match}", current=alert)
     return reply(encode(alert), headers=tag(alert))
 
 
@@ -182,7 +183,8 @@ def _utc(at: datetime) -> datetime:
         raise wrong_field("until", f"{at.isoformat()} is no time we can keep") from None
 
 
-def _versions(if_match: str) -> frozenset[int] | None:
+def versions(if_match: str) -> frozenset[int] | None:
+    """Those that an If-Match names; None: any."""
     if if_match.strip() == "*":
         return None
     tags = [TAG.match(each.strip()) for each in if_match.split(",")]

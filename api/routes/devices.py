@@ -19,6 +19,7 @@ from api.csv_text import DialectOf, Sheet, cells, csv_reply, keyset
 from api.formats import Fields, FormatOf, chosen, fields, only
 from api.params import Cursor, KindFilter, Limit, limit_of, read_cursor, write_cursor
 from api.places import Places
+from api.problem_types import INVALID_REQUEST
 from api.problems import Problem, not_found, wrong_field
 from api.reply import encode, items_reply, reply
 from devices.fleet_csv import Parsed, read_csv
@@ -92,7 +93,7 @@ async def import_devices(
     if errors and not skip_bad:
         first = parsed.errors[0]
         raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
+            INVALID_REQUEST,
             f"nothing was registered; first of {len(errors)} errors: row {first.row}, {first.field}: {first.message}",
             errors,
         )

@@ -15,6 +15,7 @@ from api import context, notice_shapes
 from api.alert_shapes import BIGINT_MAX, Body
 from api.auth import Caller, Endpoints
 from api.params import Cursor, Limit, limit_of, read_cursor, write_cursor
+from api.problem_types import STATE_CONFLICT
 from api.problems import Problem, not_found, wrong_field
 from api.reply import encode, items_reply, reply
 from api.routes.notices import NAME, plan_of
@@ -108,7 +109,7 @@ async def end_shift(request: Request, who: Caller, shift_id: ShiftId) -> Respons
     if row is None:
         raise not_found(f"shift {shift_id}")
     if not done:
-        raise Problem(HTTPStatus.CONFLICT, f"shift {shift_id} is over already", current=row)
+        raise Problem(STATE_CONFLICT, f"shift {shift_id} is over already", current=row)
     return reply(encode(row))
 
 

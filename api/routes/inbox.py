@@ -16,7 +16,8 @@ from starlette.responses import Response
 from api import context, inbox_shapes, posted
 from api.auth import Caller, Endpoints
 from api.context import Context
-from api.problems import RETRY_AFTER_S, Problem, wrong_field
+from api.problem_types import INGEST_AWAY, UNSUPPORTED_MEDIA_TYPE
+from api.problems import Problem, wrong_field
 from api.reply import reply
 from devices.topics import filters_meet, readings_topic
 from storage import inbox
@@ -27,6 +28,7 @@ LOOK_FIRST_S, LOOK_MAX_S = 0.05, 0.5
 KEY = r"^[\x21-\x7e]{1,200}$"
 READING = {
     "type": "object",
+    "description": "beside these what the kind takes: /asyncapi.json has a schema for each",
     "required": ["device", "ts"],
     "properties": {"device": {"type": "string"}, "ts": {"anyOf": [{"type": "string"}, {"type": "number"}]}},
     "additionalProperties": True,
@@ -101,7 +103,7 @@ def _in_lines(request: Request) -> bool:
     media = request.headers.get("content-type", posted.JSON).partition(";")[0].strip().lower()
     if media not in (posted.JSON, *posted.LINES):
         detail = f"{media} is neither {posted.JSON} nor {posted.LINES[0]}"
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
+        raise Problem(UNSUPPORTED_MEDIA_TYPE, detail)
     return media != posted.JSON
 
 
@@ -122,5 +124,4 @@ def _meets(region: str, filters: Sequence[str]) -> bool:
 
 
 def _away(why: str) -> Problem:
-    headers = {"Retry-After": str(RETRY_AFTER_S)}
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{why}; nothing was stored, please try again", headers=headers)
+    return Problem(INGEST_AWAY, f"{why}; nothing was stored, please try again")

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from api import account_shapes, context
 from api.alert_shapes import BIGINT_MAX
 from api.auth import ROLES, Caller, Endpoints
+from api.problem_types import NAME_TAKEN, NOT_ALLOWED, REGION_LIMITED
 from api.problems import Problem, not_found, wrong_field
 from api.reply import encode, items_reply, reply
 from storage import audit_log, keys
@@ -45,11 +46,11 @@ async def create_key(request: Request, who: Caller, body: account_shapes.NewKey)
         raise wrong_field("days", f"{days} are more than {settings.key_days_max} (SIAGA_KEY_DAYS_MAX)")
     asked = keys.NewKey(body.name, body.role, _regions(who, body.regions), _owner(who, body.own), days)
     if ROLES.index(body.role) > ROLES.index(who.role):
-        raise Problem(HTTPStatus.FORBIDDEN, f"a key can do no more than who makes it; {who.name} has {who.role}")
+        raise Problem(NOT_ALLOWED, f"a key can do no more than who makes it; {who.name} has {who.role}")
     async with context.whole(request).writes.connection() as conn, conn.transaction():
         made = await keys.create_key(conn, asked)
         if made is None:
-            raise Problem(HTTPStatus.CONFLICT, f"there is a key {body.name!r} already, or there was one")
+            raise Problem(NAME_TAKEN, f"there is a key {body.name!r} already, or there was one")
         secret, row = made
         told = {"key": row["id"], "role": asked.role, "regions": asked.regions, "owner": asked.owner, "days": days}
         await audit_log.write(conn, context.origin(request), "key.created", body.name, told)
@@ -73,7 +74,7 @@ def _owner(who: Who, own: bool) -> str | None:
         return None
     if who.by != "user" or not own:
         detail = "keys of the installation are made by an admin of all regions; one's own by who is signed in as a user"
-        raise Problem(HTTPStatus.FORBIDDEN, detail)
+        raise Problem(NOT_ALLOWED, detail)
     return who.owner
 
 
@@ -82,5 +83,5 @@ def _regions(who: Who, asked: Sequence[str] | None) -> Sequence[str] | None:
     if who.regions is None:
         return asked
     if beyond := sorted(set(asked or ()) - set(who.regions)):
-        raise Problem(HTTPStatus.FORBIDDEN, f"{who.name} is limited to {', '.join(who.regions)}, not {beyond[0]}")
+        raise Problem(REGION_LIMITED, f"{who.name} is limited to {', '.join(who.regions)}, not {beyond[0]}")
     return asked or who.regions

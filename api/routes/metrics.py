@@ -22,7 +22,8 @@ from api.formats import Table, chosen
 from api.metrics_items import Fill, Series
 from api.metrics_query import Wanted
 from api.params import DistrictFilter, From, KindName, To, Window, window
-from api.problems import RETRY_AFTER_S, Problem, not_found, wrong_field
+from api.problem_types import BUSY
+from api.problems import Problem, not_found, wrong_field
 from api.reply import items_reply
 from devices.kind import Kind
 from devices.kinds import KINDS
@@ -176,7 +177,6 @@ def _check_rows(here: Context, rows: int) -> None:
 
 def _wait(days: int) -> None:
     raise Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
+        BUSY,
         f"{days} days are being added up again, as devices have moved to other groups; try again in a minute",
-        headers={"Retry-After": str(RETRY_AFTER_S)},
     )

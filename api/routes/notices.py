@@ -16,6 +16,7 @@ from api import context, notice_shapes, shapes
 from api.alert_shapes import BIGINT_MAX
 from api.auth import Caller, Endpoints
 from api.params import Cursor, Limit, Moment, limit_of, moment, read_cursor, write_cursor
+from api.problem_types import PLAN_UNREADABLE, STATE_CONFLICT
 from api.problems import Problem, not_found
 from api.reply import encode, items_reply, reply
 from runtime.log import get_logger
@@ -73,7 +74,7 @@ async def retry_notice(request: Request, who: Caller, delivery_id: DeliveryId) -
         if row is None:
             raise not_found(f"notice {delivery_id}")
         if not done:
-            raise Problem(HTTPStatus.CONFLICT, f"notice {delivery_id} is no dead letter: {row['state']}", current=row)
+            raise Problem(STATE_CONFLICT, f"notice {delivery_id} is no dead letter: {row['state']}", current=row)
         await outbox.defer_delivery(outbox.app(make_conninfo("")), conn, delivery_id)
     log.info("notice.retried", delivery=delivery_id, who=who.name)
     return reply(encode(row))
@@ -84,7 +85,7 @@ async def plan_of(settings: Settings) -> Plan:
     try:
         return await asyncio.to_thread(notice_file.of_settings, settings)
     except PlanError as error:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"SIAGA_NOTICE_PLAN: {error}") from None
+        raise Problem(PLAN_UNREADABLE, f"SIAGA_NOTICE_PLAN: {error}") from None
 
 
 def _item(plan: Plan) -> dict[str, Any]:

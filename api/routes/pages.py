@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import mimetypes
-from http import HTTPStatus
 from pathlib import Path
 
+import anyio.to_thread
+import brotli
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from api.auth import Endpoints
+from api.problem_types import NO_SUCH_ADDRESS
 from api.problems import Problem
 
 ENDPOINTS = Endpoints()
@@ -43,10 +46,32 @@ async def show_vendored(request: Request, path: str) -> Response:
 
 async def _file(request: Request, path: str) -> Response:
     if path.startswith("/") or ".." in path.split("/"):
-        raise Problem(HTTPStatus.NOT_FOUND, "there is nothing at this address")
+        raise Problem(NO_SUCH_ADDRESS, "there is nothing at this address")
     response = await FILES.get_response(path, request.scope)
+    if isinstance(response, FileResponse) and request.method == "GET" and _takes_brotli(request):
+        response = await _smaller(response)
     response.headers.update(CACHE)
     return response
+
+
+def _takes_brotli(request: Request) -> bool:
+    offered = (part.strip() for part in request.headers.get("accept-encoding", "").split(","))
+    return any(name.partition(";")[0] == "br" and not name.endswith("q=0") for name in offered)
+
+
+async def _smaller(file: FileResponse) -> Response:
+    """The same by Brotli. Others get what the middleware makes of it: gzip, which is a sixth larger."""
+    assert file.stat_result is not None
+    body = await anyio.to_thread.run_sync(_compressed, str(file.path), file.stat_result.st_mtime_ns)
+    kept = {name: file.headers[name] for name in ("etag", "last-modified")}
+    headers = {**kept, "Content-Encoding": "br", "Vary": "Accept-Encoding"}
+    return Response(body, media_type=file.media_type, headers=headers)
+
+
+# A hundred files of a few kB, each compressed once in the life of the process (Leaflet takes 0.3 s) and when it changes.
+@functools.lru_cache(maxsize=256)
+def _compressed(path: str, changed_at: int) -> bytes:
+    return bytes(brotli.compress(Path(path).read_bytes(), mode=brotli.MODE_TEXT))
 
 
 def _declare() -> None:

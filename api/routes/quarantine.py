@@ -14,6 +14,7 @@ from starlette.responses import Response
 from api import context, quarantine_shapes
 from api.auth import Caller, Endpoints
 from api.params import Cursor, DeviceId, Limit, Moment, limit_of, moment, read_cursor, write_cursor
+from api.problem_types import STATE_CONFLICT
 from api.problems import Problem, not_found, wrong_field
 from api.reply import encode, items_reply, reply
 from devices.batch import QuarantineReason
@@ -161,7 +162,7 @@ async def act_on_one(
         raise not_found(f"quarantine entry {entry_id}")
     (acted,) = done
     if acted.problem is not None:
-        raise Problem(HTTPStatus.CONFLICT, acted.problem, current=acted._asdict())
+        raise Problem(STATE_CONFLICT, acted.problem, current=acted._asdict())
     return reply(encode(acted._asdict()))
 
 

@@ -20,7 +20,8 @@ from alerts.rules_tally import Tally, Total, sentence
 from api import context, rule_shapes
 from api.auth import Caller, Endpoints
 from api.params import DeviceId, KindFilter, Window, window
-from api.problems import RETRY_AFTER_S, Problem, not_found, wrong_field
+from api.problem_types import BUSY, INVALID_REQUEST, NOT_FOUND, VERSION_MISMATCH, VERSION_REQUIRED
+from api.problems import Problem, not_found, wrong_field
 from api.reply import encode, items_reply, reply
 from devices.fleet import Fleet
 from runtime.settings import Settings
@@ -124,8 +125,7 @@ async def dry_run(request: Request, body: rule_shapes.DryRun) -> Response:
         try:
             ran = await rules_replay.dry_run(conn, past, runs)
         except rules_replay.BusyError as error:
-            headers = {"Retry-After": str(RETRY_AFTER_S)}
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; please try again", headers=headers) from None
+            raise Problem(BUSY, f"{error}; please try again") from None
     current, candidate = tallies[0].total(), tallies[1].total() if len(tallies) > 1 else None
     told = sentence(current, candidate)
     answer = {
@@ -170,8 +170,8 @@ async def _change(request: Request, wanted: rules.Change, if_match: str | None) 
         return changed.version
     if seen is not None and changed.version not in seen:
         detail = f"rule {wanted.variant} is at version {changed.version} now, not {if_match}"
-        raise Problem(HTTPStatus.PRECONDITION_FAILED, detail, current={"version": changed.version})
-    raise Problem(HTTPStatus.NOT_FOUND, f"no rule {wanted.variant} is stored")
+        raise Problem(VERSION_MISMATCH, detail, current={"version": changed.version})
+    raise Problem(NOT_FOUND, f"no rule {wanted.variant} is stored")
 
 
 async def _now(request: Request, variant: Variant) -> InForce | None:
@@ -199,12 +199,12 @@ def _checked(definition: dict[str, Any], where: str) -> Rule:
         return rule
     errors = [{"field": f"{where}.{each.field}", "message": each.message} for each in rule]
     detail = "; ".join(f"{each['field']}: {each['message']}" for each in errors[:3])
-    raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors)
+    raise Problem(INVALID_REQUEST, detail, errors)
 
 
 def _seen(if_match: str | None) -> frozenset[int] | None:
     if if_match is None:
-        raise Problem(HTTPStatus.PRECONDITION_REQUIRED, 'send If-Match: "version" of the rule you saw, or *')
+        raise Problem(VERSION_REQUIRED, 'send If-Match: "version" of the rule you saw, or *')
     if if_match.strip() == "*":
         return None
     tags = [TAG.match(tag.strip()) for tag in if_match.split(",")]

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from api import account_shapes, context, shapes, sign_in
 from api.alert_shapes import BIGINT_MAX
 from api.auth import Caller, Endpoints, cookie_name, is_secure, session_of
+from api.problem_types import OWN_ACCOUNT, SIGN_IN_REFUSED
 from api.problems import Problem, not_found, wrong_field
 from api.reply import encode, items_reply, reply
 from storage import audit_log, keys, users
@@ -51,7 +52,7 @@ async def sign_in_here(request: Request, body: account_shapes.ByKey | account_sh
     if who is None:
         await sign_in.refuse(request, name)
         detail = sign_in.WRONG if name is not None else "this key is not valid"
-        raise Problem(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+        raise Problem(SIGN_IN_REFUSED, detail, headers={"WWW-Authenticate": "Bearer"})
     answer = {"name": who.name, "role": who.role, "regions": who.regions}
     async with context.whole(request).writes.connection() as conn:
         return await sign_in.begin(request, conn, who, reply(encode(answer)))
@@ -78,7 +79,7 @@ async def sign_out(request: Request, who: Caller) -> Response:
 async def change_password(request: Request, who: Caller, body: account_shapes.NewPassword) -> Response:
     """Change one's own password; sessions elsewhere end."""
     if who.by != "user" or who.owner is None:
-        raise Problem(HTTPStatus.CONFLICT, f"{who.name} is signed in by {who.by}, which has no password")
+        raise Problem(OWN_ACCOUNT, f"{who.name} is signed in by {who.by}, which has no password")
     await sign_in.count_try(request, who.owner)
     if await sign_in.by_password(request, who.owner, body.old) is None:
         raise wrong_field("old", "is not your password")

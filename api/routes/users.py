@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from api import account_shapes, context, sign_in
 from api.auth import Caller, Endpoints
+from api.problem_types import NAME_TAKEN, OWN_ACCOUNT
 from api.problems import Problem, not_found
 from api.reply import encode, items_reply, reply
 from storage import audit_log, keys, users
@@ -41,7 +42,7 @@ async def create_user(request: Request, body: account_shapes.NewUser) -> Respons
     async with context.whole(request).writes.connection() as conn, conn.transaction():
         row = await users.create(conn, body.name, body.role, body.regions, stored)
         if row is None:
-            raise Problem(HTTPStatus.CONFLICT, f"there is a user {body.name!r} already")
+            raise Problem(NAME_TAKEN, f"there is a user {body.name!r} already")
         told = {"role": body.role, "regions": body.regions}
         await audit_log.write(conn, context.origin(request), "user.created", body.name, told)
     return reply(encode(row), HTTPStatus.CREATED)
@@ -58,7 +59,7 @@ async def create_user(request: Request, body: account_shapes.NewUser) -> Respons
 async def change_user(request: Request, who: Caller, name: UserName, body: account_shapes.UserChange) -> Response:
     """Set role, regions and whether somebody may sign in at all; it counts at once. Not for oneself."""
     if name == who.owner:
-        raise Problem(HTTPStatus.CONFLICT, "nobody changes their own role; another admin does")
+        raise Problem(OWN_ACCOUNT, "nobody changes their own role; another admin does")
     stored = None if body.password is None else await sign_in.hashed(body.password)
     async with context.whole(request).writes.connection() as conn, conn.transaction():
         if stored is not None:

@@ -16,6 +16,7 @@ from api import alert_shapes, context
 from api.alert_shapes import BIGINT_MAX, Body, MayBecause, Said
 from api.auth import ROLES, Caller, Endpoints
 from api.params import Cursor, Limit, limit_of, read_cursor, write_cursor
+from api.problem_types import NOT_ALLOWED, STATE_CONFLICT
 from api.problems import Problem, not_found, wrong_field
 from api.reply import encode, items_reply, reply
 from devices.kinds import KINDS
@@ -107,7 +108,7 @@ async def end_window(request: Request, who: Caller, window_id: WindowId, body: M
         done = await windows.end(conn, window_id, who.name, body.reason if body else None, now)
         row = await windows.one(conn, window_id, now)
     if not done:
-        raise Problem(HTTPStatus.CONFLICT, f"window {window_id} is over already", current=row)
+        raise Problem(STATE_CONFLICT, f"window {window_id} is over already", current=row)
     return reply(encode(row))
 
 
@@ -131,7 +132,7 @@ def _check(who: Who, body: New, begin: datetime, end: datetime | None, now: date
 def _check_scope(who: Who, scope: str) -> None:
     if scope != "device" and ROLES.index(who.role) < ROLES.index("engineer"):
         detail = f"work on a whole {scope} needs the role engineer; {who.name} has {who.role}"
-        raise Problem(HTTPStatus.FORBIDDEN, detail)
+        raise Problem(NOT_ALLOWED, detail)
 
 
 def _utc(field: str, at: datetime) -> datetime:

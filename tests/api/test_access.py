@@ -15,8 +15,9 @@ from api.auth import Endpoint, Endpoints
 from storage import keys
 
 PUBLIC = {
-    "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/sign-in", "/", "/assets/{path:path}",
-    "/vendor/{path:path}", "/api/v1/session", "/sign-in/oidc", "/sign-in/oidc/back",
+    "/healthz", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json", "/docs", "/problems", "/problems/{name}",
+    "/sign-in", "/", "/assets/{path:path}", "/vendor/{path:path}", "/api/v1/session", "/sign-in/oidc",
+    "/sign-in/oidc/back",
 }  # fmt: skip
 
 

@@ -13,6 +13,9 @@ from psycopg_pool import AsyncConnectionPool
 from api.app import create_app
 from api.auth import Endpoints
 from api.context import Pools
+from api.problem_types import BY_NAME, PREFIX
+from devices import asyncapi
+from devices.kinds import KINDS
 from runtime.settings import Settings
 
 PROBLEM = "application/problem+json"
@@ -22,9 +25,11 @@ def is_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == PROBLEM
     problem: dict[str, Any] = answer.json()
-    assert problem["status"] == status
-    assert problem["type"]
-    assert problem["title"]
+    kind = BY_NAME[problem["type"].removeprefix(PREFIX)]
+    assert (problem["type"], problem["title"], problem["status"]) == (kind.uri, kind.title, status)
+    assert kind.status == status
+    for header in kind.headers:
+        assert header in answer.headers, f"{kind.name} has no {header}"
     return problem
 
 
@@ -220,7 +225,7 @@ async def test_openapi_documents_every_address_and_status(viewer: httpx.AsyncCli
             for code, response in operation["responses"].items():
                 if code.startswith("4"):
                     assert response["content"].keys() == {PROBLEM}
-                    assert response["content"][PROBLEM]["schema"]["$ref"] == "#/components/schemas/Problem"
+                    assert response["content"][PROBLEM]["schema"]["$ref"] == f"#/components/schemas/Problem{code}"
     for reference in _references(document):
         assert reference.removeprefix("#/components/schemas/") in schemas, reference
     assert "HTTPValidationError" not in schemas
@@ -234,6 +239,12 @@ async def test_docs_need_no_script(viewer: httpx.AsyncClient) -> None:
     assert "<script" not in page.text
     assert "style=" not in page.text
     assert "/api/v1/alerts/{alert_id}/ack" in page.text
+
+
+async def test_asyncapi_needs_no_key(client: Any, settings: Settings) -> None:
+    answer = await client(None).get("/asyncapi.json")
+    limits = asyncapi.Limits(settings.array_max, settings.payload_max_bytes)
+    assert answer.json() == asyncapi.document(KINDS.values(), limits)
 
 
 async def test_security_headers_are_on_everything(viewer: httpx.AsyncClient) -> None:
