@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -158,6 +158,7 @@ class Kind:
     impossible(values) returns, per metric, rows whose value its neighbours rule out (beyond low and high): they fail.
     doubtful(values, attribute) returns, per test, rows whose values hardly go together: they are suspect.
     group_by names the attributes that devices are taken together by, beside their district (a panel, a river).
+    example is what a healthy device could send, for documents.
     """
 
     name: str
@@ -170,6 +171,7 @@ class Kind:
     impossible: Callable[[Columns], Mapping[str, Bools]] = _nothing_impossible
     doubtful: Callable[[Columns, Callable[[str], Floats]], Mapping[str, Bools]] = _nothing_doubtful
     group_by: tuple[str, ...] = ()
+    example: Mapping[str, float] = field(default_factory=dict, hash=False)  # kinds are keys of caches
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.metrics):
@@ -183,13 +185,15 @@ class Kind:
         for name in self.group_by:
             if name not in self.attributes.model_fields or name in ("device", *GROUPINGS):
                 raise ValueError(f"kind {self.name}: {name!r} is no attribute to group by")
+        if unknown := sorted(self.example.keys() - self.wire_fields):
+            raise ValueError(f"kind {self.name}: the example has {unknown[0]!r}, which no payload has")
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
         """The declared metrics by name, in the order of declaration."""
         found = {}
-        for name, field in self.reading.model_fields.items():
-            for note in field.metadata:
+        for name, declared in self.reading.model_fields.items():
+            for note in declared.metadata:
                 if isinstance(note, Metric):
                     found[name] = replace(note, name=name)
         return found

@@ -246,6 +246,17 @@ def show_settings(
     print_table(("setting", "value", "unit", "default", "what it does"), rows)
 
 
+@app.command("asyncapi")
+def show_asyncapi() -> None:
+    """Print the AsyncAPI 3.0 document of what devices publish; the API has it at /asyncapi.json."""
+    from devices.asyncapi import Limits, document
+    from devices.kinds import KINDS
+
+    settings = read_settings()
+    limits = Limits(settings.array_max, settings.payload_max_bytes)
+    typer.echo(json.dumps(document(KINDS.values(), limits), indent=2, ensure_ascii=False))
+
+
 @devices_app.command("import")
 def import_devices(
     file: Annotated[Path, typer.Argument(help="Fleet CSV: id,kind,name,region,district,lat,lon,attributes …")],

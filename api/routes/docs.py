@@ -1,15 +1,20 @@
-"""The description of the API: for machines (OpenAPI) and as a page for people, without scripts of others."""
+"""The description of the API: for machines (OpenAPI, of MQTT AsyncAPI) and as a page for people."""
 
 from __future__ import annotations
 
+import functools
 from html import escape
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from api import context
 from api.auth import Endpoints
+from api.html_page import html_page, said
 from api.reply import encode, reply
+from devices import asyncapi
+from devices.kinds import KINDS
 
 ENDPOINTS = Endpoints()
 
@@ -20,6 +25,13 @@ async def show_openapi(request: Request) -> Response:
     return reply(encode(request.app.state.document))
 
 
+@ENDPOINTS.get("/asyncapi.json", role="anyone", include_in_schema=False)
+async def show_asyncapi(request: Request) -> Response:
+    """The AsyncAPI 3.0 document of what devices publish."""
+    settings = context.whole(request).settings
+    return reply(_asyncapi(asyncapi.Limits(settings.array_max, settings.payload_max_bytes)))
+
+
 @ENDPOINTS.get("/docs", role="anyone", include_in_schema=False)
 async def show_docs(request: Request) -> Response:
     """Every endpoint with its parameters and answers."""
@@ -27,25 +39,29 @@ async def show_docs(request: Request) -> Response:
 
 
 def page(document: dict[str, Any]) -> str:
-    """The OpenAPI document as plain HTML: our security policy forbids scripts and styles that are not files."""
+    """The OpenAPI document as plain HTML."""
     info = document["info"]
     parts = [
-        '<!doctype html><html lang="en"><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(info['title'])}</title><main><h1>{escape(info['title'])}</h1>",
-        *(f"<p>{escape(paragraph)}</p>" for paragraph in info["description"].split("\n\n")),
+        *(f"<p>{said(paragraph)}</p>" for paragraph in info["description"].split("\n\n")),
         '<p>For machines: <a href="/openapi.json">openapi.json</a></p>',
+        '<p>What devices publish over MQTT: <a href="/asyncapi.json">asyncapi.json</a></p>',
+        '<p>What can go wrong, and what to do: <a href="/problems">problems</a></p>',
     ]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             parts += _operation(path, method, operation)
-    return "\n".join([*parts, "</main></html>"])
+    return html_page(info["title"], parts)
+
+
+@functools.cache
+def _asyncapi(limits: asyncapi.Limits) -> str:
+    return encode(asyncapi.document(KINDS.values(), limits))
 
 
 def _operation(path: str, method: str, operation: dict[str, Any]) -> list[str]:
     lines = [
         f"<section><h2><code>{method.upper()} {escape(path)}</code></h2>",
-        f"<p>{escape(operation.get('description', ''))}</p>",
+        f"<p>{said(operation.get('description', ''))}</p>",
     ]
     parameters = operation.get("parameters", [])
     if parameters:

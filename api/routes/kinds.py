@@ -10,18 +10,11 @@ from starlette.responses import Response
 from api import shapes
 from api.auth import Endpoints
 from api.reply import encode, items_reply
+from devices.diagnostics import WORDS
 from devices.kind import DIAGNOSTICS, Attributes, Kind, Label, Metric
 from devices.kinds import KINDS
 
 ENDPOINTS = Endpoints("/api/v1")
-
-# unit (UCUM), unit as people write it, label, decimals
-DIAGNOSTIC_WORDS = {
-    "battery_v": ("V", Label("V", "V"), Label("Baterai", "Battery"), 2),
-    "rssi_dbm": ("dB[mW]", Label("dBm", "dBm"), Label("Kuat sinyal", "Signal strength"), 0),
-    "snr_db": ("dB", Label("dB", "dB"), Label("Rasio sinyal-derau", "Signal-to-noise ratio"), 1),
-    "uptime_s": ("s", Label("dtk", "s"), Label("Lama menyala", "Uptime"), 0),
-}
 
 
 @ENDPOINTS.get("/kinds", role="viewer", answer=shapes.Kinds)
@@ -58,8 +51,14 @@ def _metric(metric: Metric) -> dict[str, Any]:
 
 
 def _diagnostic(name: str) -> dict[str, Any]:
-    unit, sign, label, decimals = DIAGNOSTIC_WORDS[name]
-    return {"name": name, "unit": unit, "unit_label": _text(sign), "label": _text(label), "decimals": decimals}
+    words = WORDS[name]
+    return {
+        "name": name,
+        "unit": words.unit,
+        "unit_label": _text(words.sign),
+        "label": _text(words.label),
+        "decimals": words.decimals,
+    }
 
 
 def _attributes(model: type[Attributes]) -> list[dict[str, Any]]:

@@ -85,4 +85,15 @@ KIND = Kind(
     primary="power_w",
     doubtful=_power_apart,
     group_by=("panel", "feeder"),
+    example={
+        "power_w": 84.2,
+        "voltage_v": 226.0,
+        "current_a": 0.39,
+        "power_factor": 0.95,
+        "dimming_pct": 100,
+        "energy_wh": 412_350,
+        "operating_h": 4_210,
+        "switch_count": 812,
+        "temperature_c": 41.5,
+    },
 )

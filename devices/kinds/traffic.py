@@ -119,4 +119,14 @@ KIND = Kind(
     impossible=_beyond_period,
     doubtful=_inconsistent,
     group_by=("site",),
+    example={
+        "period_s": 300,
+        "count": 42,
+        "speed_kmh": 38,
+        "occupancy_pct": 9.5,
+        "headway_s": 7.1,
+        "count_motorcycle": 31,
+        "count_car": 9,
+        "count_heavy": 2,
+    },
 )

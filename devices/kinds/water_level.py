@@ -76,4 +76,5 @@ KIND = Kind(
     primary="level_m",
     derive=_level,
     group_by=("river",),
+    example={"level_m": 2.688, "rain_mm": 0.4, "temperature_c": 29.5},
 )

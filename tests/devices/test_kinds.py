@@ -188,3 +188,8 @@ def test_a_metric_without_its_weight_is_refused() -> None:
 
     with pytest.raises(ValueError, match="weighted by unknown 'count'"):
         Kind("lonely", Label("Sepi", "Lonely"), Lonely, Attributes, 60, "speed")
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_kind_can_be_the_key_of_a_cache(kind: Kind) -> None:
+    assert {kind: kind.name}[kind] == kind.name

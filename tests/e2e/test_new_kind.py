@@ -79,6 +79,11 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     assert stack.stop() == 0
 
 
+def test_it_is_in_the_document_of_what_devices_publish(extended: Stack) -> None:
+    made = extended.get("/asyncapi.json").json()
+    assert made["components"]["schemas"]["air_quality"]["properties"]["pm25_ug_m3"]["x-unit"] == "ug/m3"
+
+
 def publish(stack: Stack, value: float, at: datetime) -> None:
     broker = parse_url(stack.content["mqtt_url"])
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"aq-{time.monotonic_ns()}")
@@ -96,20 +101,18 @@ def test_one_file_reaches_from_mqtt_to_the_screen(extended: Stack) -> None:
     now = datetime.now(UTC)
     publish(extended, 31.4, now - timedelta(minutes=1))
     with extended.client() as client:
-        kinds = {kind["kind"]: kind for kind in client.get("/api/v1/kinds").json()["items"]}
-        (metric,) = kinds["air_quality"]["metrics"]
-        assert (metric["name"], metric["unit"], metric["label"]["en"]) == ("pm25_ug_m3", "ug/m3", "Fine dust PM2.5")
+        (metric,) = next(kind.metrics for kind in client.kinds() if kind.kind == "air_quality")
+        assert (metric.name, metric.unit, metric.label.en) == ("pm25_ug_m3", "ug/m3", "Fine dust PM2.5")
 
         def latest() -> float | None:
-            items = client.get("/api/v1/latest", params={"kind": "air_quality"}).json()["items"]
-            return items[0]["values"]["pm25_ug_m3"] if items else None
+            found = next(client.latest(kind="air_quality"), None)
+            return found.values["pm25_ug_m3"] if found else None
 
         assert until(latest, "the reading is stored") == 31.4
 
-        def rolled_up() -> list[float]:
-            query = {"device": "aq-kisaran", "bucket": "5m", "from": "-1h"}
-            items = client.get("/api/v1/metrics/air_quality", params=query).json()["items"]
-            return [item["pm25_ug_m3"]["max"] for item in items]
+        def rolled_up() -> list[float | None]:
+            found = client.metrics("air_quality", device=["aq-kisaran"], bucket="5m", since="-1h")
+            return [bucket.values["pm25_ug_m3"]["max"] for bucket in found]
 
         assert until(rolled_up, "the reading is rolled up") == [31.4]
 

@@ -17,6 +17,8 @@ import typer.main
 from click.testing import Result
 from typer.testing import CliRunner
 
+from devices import asyncapi
+from devices.kinds import KINDS
 from runtime.settings import PREFIX, Settings
 from siaga.cli import app
 
@@ -276,3 +278,10 @@ def test_options_of_up_have_limits(siaga: Siaga, tmp_path: Path, option: str, va
     done = siaga("up", "--data", tmp_path / "data", option, value, code=2)
     assert option in done.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_asyncapi_is_what_the_api_serves(siaga: Siaga, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIAGA_ARRAY_MAX", "12")
+    printed = json.loads(siaga("asyncapi").output)
+    assert printed == asyncapi.document(KINDS.values(), asyncapi.Limits(12, Settings().payload_max_bytes))
+    assert printed["channels"]["readings"]["address"] == "siaga/v1/{region}/{device_id}/readings"
