@@ -6,12 +6,13 @@ of the request is read. Who is limited to regions is so in the database (storage
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, TypeVar
 
 import psycopg
-from fastapi import Depends
+from fastapi import Depends, params
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +21,7 @@ from api import context
 from api.context import SAFE
 from api.deprecation import Deprecated
 from api.problem_types import HEADER_MISSING, NOT_ALLOWED, NOT_AUTHENTICATED, REGION_LIMITED
-from api.problems import Problem, documented
+from api.problems import Problem, documented, wrong_field
 from storage.keys import ROLES as ROLES
 from storage.keys import Role, Who, who_has_key, who_is_signed_in
 
@@ -66,10 +67,13 @@ class Endpoint(APIRoute):
         handler = super().get_route_handler()
         role, whole = self.role, self.whole
 
+        known = frozenset(self._parameters())
+
         async def guarded(request: Request) -> Response:
             if role == "anyone":
                 return await handler(request)
             who = request.state.who = await authorise(request, role)
+            _only(request, known)
             if who.regions is None:
                 return await handler(request)
             if whole:
@@ -80,6 +84,13 @@ class Endpoint(APIRoute):
                 raise beyond(who) from None
 
         return guarded
+
+    def _parameters(self) -> Iterator[str]:
+        """The names that a query may have, as OpenAPI lists them."""
+        fields = get_flat_params(self.dependant)
+        yield from (field.alias for field in fields if isinstance(field.field_info, params.Query))
+        declared = (self.openapi_extra or {}).get("parameters", ())
+        yield from (each["name"] for each in declared if each["in"] == "query")
 
 
 class Endpoints(list[Endpoint]):
@@ -152,6 +163,14 @@ def responses(
     if answer is not None:
         found[int(status)] = {"model": answer}
     return found
+
+
+def _only(request: Request, known: frozenset[str]) -> None:
+    """Raise 422 for a parameter that nobody reads: a filter with a slip in its name would answer everything."""
+    for name in request.query_params:
+        if name not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            raise wrong_field(name, f"is no parameter of this address; there are: {listed}")
 
 
 async def authorise(request: Request, role: Role) -> Who:

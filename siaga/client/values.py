@@ -31,7 +31,7 @@ class Place(Groups, total=False):
 
 
 def only(known: type[Any], told: Mapping[str, Any]) -> dict[str, Any]:
-    """The same, if all of it is known. The API ignores what it does not know: a slip would answer too much."""
+    """The same, if all of it is known; a slip is told before anything is asked."""
     unknown = told.keys() - known.__annotations__.keys()
     if unknown:
         raise TypeError(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(known.__annotations__)}")

@@ -168,6 +168,14 @@ async def test_503_when_the_database_is_away(settings: Settings, unused_tcp_port
             assert (await client.get("/healthz")).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/api/v1/latest?distrct=12.09.19", "/api/v1/metrics/streetlight?panell=P-01"])
+async def test_a_filter_with_a_slip_in_its_name_is_refused(viewer: httpx.AsyncClient, path: str) -> None:
+    problem = is_problem(await viewer.get(path), 422)
+    assert problem["errors"][0]["field"] in ("distrct", "panell")
+    assert "district" in problem["detail"]
+    assert "panel" in problem["detail"]
+
+
 async def test_database_restart_costs_no_request(viewer: httpx.AsyncClient, db: psycopg.Connection) -> None:
     assert (await viewer.get("/api/v1/devices")).status_code == 200
     db.execute(
