@@ -16,8 +16,8 @@ from pathlib import Path
 
 DASHBOARD = Path(__file__).resolve().parent / "dashboard"
 VENDOR = DASHBOARD / "vendor"
-# The minified files, which are no ES modules: Leaflet's is a third of its module (42 against 110 kB compressed), uPlot's
-# half (22 against 42). css/map.css needs no images of Leaflet.
+# The minified files, which are no ES modules: Leaflet's is a third of its module (42 against 110 kB compressed),
+# uPlot's half (22 against 42). css/map.css needs no images of Leaflet.
 FILES = (
     "leaflet/dist/leaflet.js",
     "leaflet/dist/leaflet.css",

@@ -68,7 +68,7 @@ async def _smaller(file: FileResponse) -> Response:
     return Response(body, media_type=file.media_type, headers=headers)
 
 
-# A hundred files of a few kB, each compressed once in the life of the process (Leaflet takes 0.3 s) and when it changes.
+# A hundred files of a few kB, each compressed once in the life of the process (Leaflet: 0.3 s) and when it changes.
 @functools.lru_cache(maxsize=256)
 def _compressed(path: str, changed_at: int) -> bytes:
     return bytes(brotli.compress(Path(path).read_bytes(), mode=brotli.MODE_TEXT))
