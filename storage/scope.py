@@ -83,9 +83,11 @@ LIMITED: dict[str, str] = {
     "quarantine_event": f"EXISTS (SELECT FROM {SCHEMA}.quarantine AS q WHERE q.id = t.entry_id)",
     "ledger_sum": SUMS,
     "inbox": f"t.regions <@ {REGIONS}",
+    "handover": f"t.regions <@ {REGIONS}",
+    "handover_taken": f"EXISTS (SELECT FROM {SCHEMA}.handover AS h WHERE h.id = t.handover_id)",
 }
 # Nobody may write what they would not see afterwards.
-CHECKED = ("device", "service_window", "inbox")
+CHECKED = ("device", "service_window", "inbox", "handover", "handover_taken")
 # System columns that our queries ask for: views have none of their own.
 SYSTEM = {"device": ", t.xmax", "latest": ", t.xmin"}
 # Nobody's, and only to be read (OFFSET 0): the rules, how far the past is closed, which regions ingest serves.

@@ -13,12 +13,12 @@ from starlette.responses import Response
 from alerts.forecast_words import level_text, refused_text, upstream_text
 from api import context, forecast_shapes
 from api.auth import Endpoints
-from api.params import Cursor, DeviceId, From, Limit, To, limit_of, read_cursor, window, write_cursor
+from api.params import Cursor, DeviceId, From, Limit, To, cursor_time, limit_of, read_cursor, window, write_cursor
 from api.reply import encode, items_reply, reply
 from devices.kind import Label
 from storage import read_forecasts
 from storage.as_json import time_text
-from storage.read_forecasts import AT_LEAST, Asked, Row
+from storage.read_forecasts import AT_LEAST, Asked, AskedPast, Row
 
 ENDPOINTS = Endpoints("/api/v1")
 # A gauge that has not been heard for longer may stand anywhere.
@@ -44,9 +44,31 @@ async def list_forecasts(
     async with here.reads.connection() as conn:
         gauges = await read_forecasts.gauges(conn, Asked(device, active, refused, now - FRESH, after, size + 1))
         levels = await read_forecasts.levels(conn, gauges[:size])
-    items = (encode(_item(gauge, levels.get(gauge["device_id"], []), now)) for gauge in gauges[:size])
+    items = (encode(forecast_item(gauge, levels.get(gauge["device_id"], []), now)) for gauge in gauges[:size])
     more = write_cursor(gauges[size - 1]["device_id"]) if len(gauges) > size else None
     return items_reply(request, items, more)
+
+
+@ENDPOINTS.get("/forecasts/past", role="viewer", answer=forecast_shapes.PastForecasts)
+async def list_past(
+    request: Request,
+    device: OfGauge = None,
+    since: From = None,
+    to: To = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+) -> Response:
+    """Judged forecasts of the range, 30 days by default, newest first: of each rise and level what was said first."""
+    here = context.of(request)
+    span = window(since, to, context.utc_now(), SCORED)
+    size = limit_of(limit, here.settings.page_max)
+    at, gauge, siaga = read_cursor(cursor, str, str, int) if cursor else (None, None, None)
+    asked = AskedPast(device, span.since, span.until, at and cursor_time(at), gauge, siaga, size + 1)
+    async with here.reads.connection() as conn:
+        rows = await read_forecasts.past(conn, asked)
+    ends = [(row.pop("position"), row["device_id"], row["siaga"]) for row in rows]
+    more = write_cursor(time_text(ends[size - 1][0]), *ends[size - 1][1:]) if len(rows) > size else None
+    return items_reply(request, map(encode, rows[:size]), more)
 
 
 @ENDPOINTS.get("/forecasts/score", role="viewer", answer=forecast_shapes.Scores)
@@ -66,7 +88,8 @@ async def show_score(request: Request, device: OfGauge = None, since: From = Non
     return reply(encode(answer))
 
 
-def _item(gauge: Row, levels: Sequence[Row], now: datetime) -> dict[str, Any]:
+def forecast_item(gauge: Row, levels: Sequence[Row], now: datetime) -> dict[str, Any]:
+    """A gauge with its forecast, or why there is none."""
     of_all = levels[0] if levels else {}
     refused = gauge["refused"]
     return {

@@ -1,0 +1,18 @@
+"""How sure a lag is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+from storage.migrate import run_sql
+
+revision = "0019"
+down_revision = "0018"
+
+
+def upgrade() -> None:
+    conn = op.get_bind().connection.driver_connection
+    assert conn is not None
+    run_sql(conn, Path(__file__).with_name("0019.sql"))
