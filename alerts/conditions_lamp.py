@@ -89,6 +89,11 @@ def cycling(rule: Rule, seen: Seen) -> Judged:
     return yes_or_no(~np.isnan(seen.metric("switch_count")), restless)
 
 
+def expected_w(nominal_w: Floats, dimming: Floats) -> Floats:
+    """The power that a dimming d (0 … 1) asks for, W: nominal_w * (0.85 d + 0.15 d^2) (docs/rules.md)."""
+    return nominal_w * (0.85 * dimming + 0.15 * dimming**2)
+
+
 def _dimming(seen: Seen) -> Floats:
     """0 … 1; a lamp that does not tell it is not dimmed."""
     told = seen.metric("dimming_pct")
@@ -96,9 +101,9 @@ def _dimming(seen: Seen) -> Floats:
 
 
 def _expected_w(seen: Seen) -> tuple[Floats, Floats]:
-    """Dimming d, and the power it asks for, W: nominal_w * (0.85 d + 0.15 d^2) (docs/rules.md)."""
+    """Dimming d, and the power it asks for."""
     dimming = _dimming(seen)
-    return dimming, seen.attribute("nominal_w") * (0.85 * dimming + 0.15 * dimming**2)
+    return dimming, expected_w(seen.attribute("nominal_w"), dimming)
 
 
 def _lit(rule: Rule, seen: Seen) -> tuple[Floats, Bools]:
