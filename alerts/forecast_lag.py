@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,18 +14,23 @@ STEP_S, LAG_MAX_S = 600.0, 12 * 3600.0
 # A flood wave upstream: as fast as an advisory asks for. Two are two with so much time between them.
 WAVE_M_H, APART_S, AROUND_S = 0.10, 6 * 3600.0, 3 * 3600.0
 WAVES_MIN, ALIKE_MIN, GAIN_MIN, GAIN_MAX = 3, 0.7, 0.05, 5.0
+# Lags at which rises look nearly as much alike as at the best are as good a guess.
+NEARLY = 0.05
 # Between readings further apart nobody knows.
 HOLE_S = 3600.0
 AHEAD_STEP_S = 300.0
 
 
 class Lag(NamedTuple):
-    """Of a rise upstream, gain (1: all) arrives lag_s later. alike: correlation of the rises; of so many waves."""
+    """Of a rise upstream, gain (1: all) arrives lag_s later, or between earliest_s and latest_s. alike: correlation of
+    the rises; of so many waves."""
 
     lag_s: float
     gain: float
     alike: float
     waves: int
+    earliest_s: float | None = None
+    latest_s: float | None = None
 
 
 class Source(NamedTuple):
@@ -56,10 +62,11 @@ def learn_lag(up: History, down: History) -> Lag | None:
         return None
     around = _widened(wave, round(AROUND_S / STEP_S))
     lags = (_alike(x, y, around, steps, waves) for steps in range(round(LAG_MAX_S / STEP_S) + 1))
-    best = max(filter(None, lags), key=lambda lag: lag.alike, default=None)
+    known = list(filter(None, lags))
+    best = max(known, key=lambda lag: lag.alike, default=None)
     if best is None or best.alike < ALIKE_MIN or not GAIN_MIN <= best.gain <= GAIN_MAX:
         return None
-    return best
+    return _with_spread(best, known)
 
 
 def coming(source: Source, now: float, level_m: float, ahead_s: float) -> Coming | None:
@@ -84,6 +91,15 @@ def reached(levels: Coming, bound_m: float) -> float | None:
     """When (epoch s) the level comes to a bound."""
     over = np.flatnonzero(levels.level_m >= bound_m)
     return float(levels.t[over[0]]) if len(over) else None
+
+
+def _with_spread(best: Lag, known: Sequence[Lag]) -> Lag:
+    """With the lags around it that are nearly as good, as far as they go on without a worse one."""
+    place = known.index(best)
+    near = [lag.alike >= best.alike - NEARLY for lag in known]
+    first = next((n + 1 for n in range(place, -1, -1) if not near[n]), 0)
+    last = next((n - 1 for n in range(place, len(known)) if not near[n]), len(known) - 1)
+    return best._replace(earliest_s=known[first].lag_s, latest_s=known[last].lag_s)
 
 
 def _risen(up: History, down: History) -> tuple[Floats, Floats]:

@@ -75,13 +75,14 @@ GROUP BY e.basis HAVING count(*) >= {ERRORS_MIN} AND count(DISTINCT (e.device_id
 """
 # What was learned once stays until something else is learned: rises leave the range, rivers do not.
 KEEP_LAG = """
-INSERT INTO forecast_lag AS g (device_id, upstream, lag_s, gain, alike, waves, looked_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s)
+INSERT INTO forecast_lag AS g (device_id, upstream, lag_s, gain, alike, waves, earliest_s, latest_s, looked_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (device_id) DO UPDATE SET upstream = excluded.upstream, looked_at = excluded.looked_at,
-    (lag_s, gain, alike, waves) = (
-        SELECT n.lag_s, n.gain, n.alike, n.waves FROM (VALUES
-            (1, excluded.lag_s, excluded.gain, excluded.alike, excluded.waves),
-            (2, g.lag_s, g.gain, g.alike, g.waves)) AS n (place, lag_s, gain, alike, waves)
+    (lag_s, gain, alike, waves, earliest_s, latest_s) = (
+        SELECT n.lag_s, n.gain, n.alike, n.waves, n.earliest_s, n.latest_s FROM (VALUES
+            (1, excluded.lag_s, excluded.gain, excluded.alike, excluded.waves, excluded.earliest_s, excluded.latest_s),
+            (2, g.lag_s, g.gain, g.alike, g.waves, g.earliest_s, g.latest_s))
+            AS n (place, lag_s, gain, alike, waves, earliest_s, latest_s)
         WHERE n.place = CASE WHEN excluded.lag_s IS NULL AND g.upstream = excluded.upstream THEN 2 ELSE 1 END)
 """
 FORGET = """
@@ -139,7 +140,7 @@ async def keep_lag(
     conn: psycopg.AsyncConnection[Any], device_id: str, upstream: str, lag: Lag | None, looked_at: datetime
 ) -> None:
     """Keep what was learned of the gauge upstream; of None, that somebody looked."""
-    await conn.execute(KEEP_LAG, (device_id, upstream, *(lag or (None,) * 4), looked_at))
+    await conn.execute(KEEP_LAG, (device_id, upstream, *(lag or (None,) * len(Lag._fields)), looked_at))
 
 
 async def forget(conn: psycopg.AsyncConnection[Any], before: datetime) -> int:

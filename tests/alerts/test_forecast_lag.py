@@ -44,6 +44,9 @@ def test_the_lag_is_that_of_past_rises(every_s: float) -> None:
     assert lag.lag_s / 3600 == pytest.approx(2.5, abs=0.2)
     assert lag.gain == pytest.approx(0.8, abs=0.05)
     assert (lag.waves, lag.alike > 0.95) == (6, True)
+    assert lag.earliest_s is not None
+    assert lag.latest_s is not None
+    assert lag.lag_s - 3600 < lag.earliest_s < lag.lag_s < lag.latest_s < lag.lag_s + 3600
 
 
 def test_nothing_is_learned_of_too_few_rises_or_of_rivers_that_do_not_follow() -> None:

@@ -38,13 +38,13 @@ async def test_a_gauge_has_its_own_interval_once_it_has_errors_enough(world: Wor
 
 
 async def test_what_was_learned_stays_until_the_gauge_upstream_is_another(world: World) -> None:
-    lag = Lag(9000.0, 0.8, 0.9, 4)
-    kept = "SELECT upstream, lag_s, gain, alike, waves FROM forecast_lag"
+    lag = Lag(9000.0, 0.8, 0.9, 4, 8400.0, 9600.0)
+    kept = "SELECT upstream, lag_s, gain, alike, waves, earliest_s, latest_s FROM forecast_lag"
     steps: list[tuple[str, Lag | None, Any]] = [
         ("up", lag, ("up", *lag)),
         ("up", None, ("up", *lag)),
-        ("up", lag._replace(waves=5), ("up", 9000.0, 0.8, 0.9, 5)),
-        ("other", None, ("other", None, None, None, None)),
+        ("up", lag._replace(waves=5), ("up", 9000.0, 0.8, 0.9, 5, 8400.0, 9600.0)),
+        ("other", None, ("other", *(None,) * 6)),
     ]
     for upstream, learned, expected in steps:
         await forecasts.keep_lag(world.conn, "down", upstream, learned, NOW)
