@@ -68,17 +68,19 @@ async def refuse(request: Request, name: str | None) -> None:
         await audit_log.write(conn, context.origin(request), "session.refused", name)
 
 
-async def begin(request: Request, conn: Conn, who: Who, response: Response) -> Response:
-    """Start a session in the place of the one that this browser had; the answer with its cookie."""
+async def begin(request: Request, conn: Conn, who: Who, response: Response, hours: float | None = None) -> Response:
+    """Start a session in the place of the one that this browser had; the answer with its cookie. hours: how long it
+    lasts, SIAGA_SESSION_HOURS where nothing is said."""
     settings, old, address = context.whole(request).settings, session_of(request), context.address(request)
+    hours = settings.session_hours if hours is None else hours
     async with conn.transaction():
         if old:
             await end_session(conn, old)
-        secret, _ = await start_session(conn, who, settings.session_hours, address)
+        secret, _ = await start_session(conn, who, hours, address)
         await audit_log.write(conn, context.origin(request, who), "session.started", who.name, {"by": who.by})
         await sign_in.succeeded(conn, who.owner, address)
     response.set_cookie(
-        cookie_name(request), secret, max_age=settings.session_hours * 3600, path="/", httponly=True,
+        cookie_name(request), secret, max_age=int(hours * 3600), path="/", httponly=True,
         samesite="strict", secure=is_secure(request),
     )  # fmt: skip
     response.headers["Cache-Control"] = "no-store"

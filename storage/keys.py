@@ -43,18 +43,20 @@ DELETE FROM session WHERE digest = %s AND what = 'sign_in' AND expires_at > now(
 """
 LIVES = "k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())"
 WHO_KEY = f"""
-SELECT k.name, k.role, NULL, u.role, k.regions, u.regions, k.owner, k.id,
+SELECT k.name, k.role, NULL, u.role, k.regions, u.regions, k.owner, k.id, k.expires_at,
     k.last_used_at IS NULL OR k.last_used_at < now() - {NOTED_EVERY}
 FROM api_key AS k LEFT JOIN app_user AS u ON u.name = k.owner
 WHERE k.digest = %s AND {LIVES} AND u.disabled IS NOT TRUE
 """
 KEY_USED = "UPDATE api_key SET last_used_at = now() WHERE id = %s"
+# What is signed in by a viewer's key changes nothing and is a wall as a rule: it may be cut off for a night.
 WHO_SESSION = f"""
-SELECT s.name, s.role, k.role, u.role, k.regions, u.regions, s.owner, s.key_id, s.seen_at < now() - {NOTED_EVERY}
+SELECT s.name, s.role, k.role, u.role, k.regions, u.regions, s.owner, s.key_id, least(s.expires_at, k.expires_at),
+    s.seen_at < now() - {NOTED_EVERY}
 FROM session AS s LEFT JOIN api_key AS k ON k.id = s.key_id
     LEFT JOIN app_user AS u ON u.name = coalesce(s.owner, k.owner)
 WHERE s.digest = %(digest)s AND s.what = 'session' AND s.expires_at > now()
-    AND (%(idle_s)s::float8 IS NULL OR s.seen_at > now() - make_interval(secs => %(idle_s)s))
+    AND (%(idle_s)s::float8 IS NULL OR s.seen_at > now() - make_interval(secs => %(idle_s)s) OR k.role = 'viewer')
     AND (s.key_id IS NULL OR {LIVES}) AND u.disabled IS NOT TRUE
 """
 SESSION_SEEN = "UPDATE session SET seen_at = now() WHERE digest = %s"
@@ -95,6 +97,7 @@ class Who(NamedTuple):
     """Somebody who may do what their role may. regions: all they may see of; None: everything.
 
     owner: the user whose the session or the key is; key_id: the key that was shown, or that a session began with.
+    expires_at: when that ends; None: never.
     """
 
     name: str
@@ -103,6 +106,7 @@ class Who(NamedTuple):
     by: By = "key"
     owner: str | None = None
     key_id: int | None = None
+    expires_at: datetime | None = None
 
     @property
     def sees_all(self) -> bool:
@@ -235,8 +239,8 @@ def common(*regions: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def _who(by: By, row: Sequence[Any]) -> Who:
-    name, *roles, of_key, of_user, owner, key_id, _ = row
-    return Who(name, least(roles), common(of_key, of_user), by, owner, key_id)
+    name, *roles, of_key, of_user, owner, key_id, expires_at, _ = row
+    return Who(name, least(roles), common(of_key, of_user), by, owner, key_id, expires_at)
 
 
 def _of(who: Who | None) -> dict[str, Any]:

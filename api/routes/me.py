@@ -23,6 +23,7 @@ async def show_me(request: Request, who: Caller) -> Response:
                 "name": who.name,
                 "role": who.role,
                 "regions": who.regions,
+                "expires_at": who.expires_at and time_text(who.expires_at),
                 "region": settings.region,
                 "regency": settings.regency,
                 "time_zone": settings.time_zone,
