@@ -78,6 +78,13 @@ def rate(times: Times, since: float, until: float, operators: int = 1) -> Rate:
     )
 
 
+def counted(times: Times, since: float, until: float, step_s: float) -> list[int]:
+    """How many alerts there were in each step from `since` on; the last may be cut short. For bars."""
+    within = times[(times >= since) & (times < until)]
+    found: list[int] = _counts(within, since, until, step_s).tolist()
+    return found
+
+
 def floods(times: Times, until: float) -> list[Flood]:
     """Floods among alerts at these times, as they would have been noticed at each moment; one that lasts ends at until.
 

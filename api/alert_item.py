@@ -54,7 +54,9 @@ async def counts_now(conn: psycopg.AsyncConnection[Any], now: datetime) -> dict[
     flood = kpi.flood_now(times, now.timestamp())
     unacked = {str(severity): number for severity, number in enumerate(counts.unacked)}
     since = flood and time_text(datetime.fromtimestamp(flood.begin, UTC))
+    end = now.timestamp()
+    minutes = flood and kpi.counted(times, end - kpi.HOUR_S, end, kpi.MINUTE_S)
     return {
         "open": counts.open, "unacked": unacked, "shelved": counts.shelved, "suppressed": counts.suppressed,
-        "flood": flood and {"since": since, "alerts": flood.alerts},
+        "flood": flood and {"since": since, "alerts": flood.alerts, "per_minute": minutes},
     }  # fmt: skip

@@ -170,6 +170,11 @@ class ToAck(Shape):
     p90_s: Number
 
 
+class ShelvedBy(Shape):
+    who: str
+    shelved: int
+
+
 class Kpi(Shape):
     """docs/alerts.md defines every figure. Historical, shelved and suppressed alerts are left out."""
 
@@ -177,6 +182,7 @@ class Kpi(Shape):
     until: Annotated[AwareDatetime, Field(alias="to")]
     operators: int
     alerts: int
+    by_hour: Annotated[list[int], Field(description="new alerts of each hour from `from` on")]
     per_operator_hour: Rate
     floods: Floods
     bad_actors: list[BadActor]
@@ -184,6 +190,7 @@ class Kpi(Shape):
     standing: StandingLong
     chattering: list[Chattering]
     to_ack: list[ToAck]
+    shelved_by: Annotated[list[ShelvedBy], Field(description="how often who has shelved an alert")]
     unacknowledged: Annotated[int, Field(description="open and without an acknowledgement now")]
 
 

@@ -27,6 +27,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "changed_by": ("budi",),
     "channel": ("telegram",),
     "completeness": (0.99,),
+    "day": ("2026-11-24",),
     "detail": ("level_m: Input should be a valid number",),
     "details": ({"role": "viewer"},),
     "device": ("wl-buntu-pane",),
@@ -77,6 +78,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "scope": ("river=Silau",),
     "seq": (991,),
     "siaga": (2,),
+    "site": ("Jl. Imam Bonjol",),
     "source": ("raw",),
     "step_s": (300.0,),
     "subject": ("wl-buntu-pane",),
@@ -125,6 +127,15 @@ WHOLE: dict[str, Any] = {
     "PlanQuiet": {"from": "21:00", "until": "06:00", "below_severity": 2},
     "PlanTeam": {"name": "piket", "fallback": ["budi"]},
     "SharedBy": {"by": "panel", "name": "PNL-07"},
+    "LampGroup": {
+        "group": "P-17", "district": "12.09.19", "lat": 2.98, "lon": 99.6, "lamps": 214, "lit": 0, "expected": 214,
+        "silent": 214, "power_w": 0.0, "dark_since": AT, "alert_id": 812, "faults": {"unpowered": 214},
+        "lit_share": [0.99, 0.0], "dimmed_share": [0.0, 0.0], "no_data_share": [0.01, 0.0],
+        "should_be_lit": [True, True], "dark": [False, True],
+    },
+    "UsualSpeed": {"p10_kmh": 31.0, "p50_kmh": 38.0, "p90_kmh": 44.5, "n": 8},
+    "UsualFlow": {"p10_vph": 980.0, "p50_vph": 1320.0, "p90_vph": 1490.0, "n": 8},
+    "Vehicles": {"motorcycles": 1036.0, "cars": 351.0, "heavy": 73.0},
     "SignedIn": {"name": "budi", "role": "operator", "regions": ["12.09"]},
     "User": {
         "name": "budi", "role": "operator", "regions": ["12.09"], "has_password": True, "subject": None,
@@ -186,8 +197,8 @@ def example(schema: Mapping[str, Any], schemas: Schemas, name: str = "") -> Any:
     if kind == "object":
         fields = schema.get("properties", {})
         return {each: example(fields[each], schemas, each) for each in schema.get("required", ())}
-    if schema.get("format") == "date-time":
-        return AT
+    if schema.get("format") in ("date-time", "date"):
+        return AT if schema["format"] == "date-time" else AT[:10]
     least = schema.get("minimum", BY_TYPE[kind])
     return int(least) if kind == "integer" else least
 

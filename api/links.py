@@ -35,6 +35,7 @@ PAGED = [
     "list_forecasts",
     "list_notices",
     "list_shifts",
+    "list_handovers",
 ]
 LINKS = (
     Link("list_devices", "show_device", {"device_id": f"{FIRST}/id"}),
@@ -61,6 +62,9 @@ LINKS = (
     Link("list_notices", "retry_notice", {"delivery_id": f"{FIRST}/id"}),
     Link("create_shift", "end_shift", {"shift_id": "/id"}),
     Link("list_shifts", "end_shift", {"shift_id": f"{FIRST}/id"}),
+    Link("list_handovers", "show_handover", {"handover_id": f"{FIRST}/id"}),
+    Link("list_handovers", "take_over", {"handover_id": f"{FIRST}/id"}),
+    Link("hand_over", "take_over", {"handover_id": "/id"}),
     *(Link(name, name, {"cursor": "/next_cursor"}) for name in PAGED),
 )
 

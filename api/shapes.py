@@ -337,6 +337,7 @@ class FloodNow(Shape):
 
     since: AwareDatetime
     alerts: int
+    per_minute: Annotated[list[int], Field(description="new alerts of each minute of the last hour, oldest first")]
 
 
 class Counts(Shape):

@@ -10,7 +10,8 @@ from typing import Any
 
 # The first that fits.
 SUFFIXES = {
-    "_s_per_day": "s/d", "_per_km": "/km", "_kmh": "km/h", "_vph": "{vehicle}/h", "_mm": "mm", "_m_h": "m/h", "_pct": "%", "_share": "1", "_w": "W", "_m": "m", "_h": "h", "_s": "s",
+    "_s_per_day": "s/d", "_per_km": "/km", "_kmh": "km/h", "_vph": "{vehicle}/h", "_mm": "mm", "_m_h": "m/h",
+    "_pct": "%", "_share": "1", "_w": "W", "_m": "m", "_h": "h", "_s": "s",
 }  # fmt: skip
 NAMES = {"lat": "deg", "lon": "deg", "weeks": "wk", "days": "d", "rate": "m/h", "t": "ms"}
 # Of something: 0 … 1.
@@ -19,14 +20,15 @@ SHARES = frozenset((
     "share_10_min_above_10",
 ))  # fmt: skip
 COUNTS = frozenset((
-    "acknowledged", "active", "added", "alerts", "alone", "by_rule", "cars", "conflict", "day_burners", "failed_alone",
-    "faults", "feeders", "heavy", "lamps", "lit", "motorcycles", "panels", "raised", "reporting", "silent", "waves", "count", "covered", "crossings", "decimals",
-    "devices", "duplicate", "entries", "ever", "expected", "false", "floods", "forecasts", "good", "historical", "hits",
-    "hours", "least", "limit", "lost_count", "mean", "members", "misses", "missing", "most", "most_in_10_min",
-    "most_in_1_min", "n", "notices_dead", "notices_sent", "open", "operators", "outcome", "pending", "points",
-    "quarantine_open", "quarantined", "raised", "readings", "received", "released", "right", "runs", "samples",
-    "shelved", "skipped", "stored", "suppressed", "timed", "transitions", "tries", "unacked", "unacknowledged",
-    "unchanged", "unknown", "updated", "withheld",
+    "acknowledged", "active", "added", "alerts", "alone", "by_hour", "by_rule", "candidate", "cars", "conflict",
+    "count", "counts", "covered", "crossings", "current", "day_burners", "decimals", "devices", "duplicate",
+    "entries", "ever", "expected", "failed_alone", "false", "faults", "feeders", "floods", "forecasts", "good",
+    "heavy", "historical", "hits", "hours", "lamps", "least", "limit", "lit", "lost_count", "mean", "members",
+    "misses", "missing", "most", "most_in_10_min", "most_in_1_min", "motorcycles", "n", "notices_dead",
+    "notices_sent", "open", "operators", "outcome", "panels", "pending", "per_minute", "points", "quarantine_open",
+    "quarantined", "raised", "readings", "received", "released", "reporting", "right", "runs", "same", "samples",
+    "severe", "shelved", "short", "silent", "skipped", "stored", "suppressed", "timed", "transitions", "tries",
+    "unacked", "unacknowledged", "unchanged", "unknown", "updated", "waves", "withheld",
 ))  # fmt: skip
 # Whose unit stands elsewhere: in `unit`, in /kinds, or in the name of the member.
 OF_METRIC = "in the unit of the metric, which /kinds tells"

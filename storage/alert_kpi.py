@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import DictRow, class_row, dict_row
 
 from alerts.kpi import CHATTERS_FROM, Times
 from storage.as_json import time_sql
@@ -57,6 +57,10 @@ FROM transition AS t CROSS JOIN LATERAL (
 ) AS s
 WHERE t.what = 'acked' AND NOT t.quiet AND t.who <> %(server)s
   AND t.detected_at >= %(since)s AND t.detected_at < %(until)s
+"""
+SHELVED_BY = """
+SELECT who, count(*)::int AS shelved FROM transition
+WHERE what = 'shelved' AND detected_at >= %(since)s AND detected_at < %(until)s GROUP BY who ORDER BY shelved DESC, who
 """
 UNACKNOWLEDGED = "SELECT count(*) FROM alert WHERE open AND NOT (acked OR historical OR held)"
 
@@ -142,6 +146,12 @@ async def to_ack(conn: Conn, of: Range, server: str) -> list[tuple[int, float]]:
     """Severity and seconds of every acknowledgement by a person."""
     cursor = conn.cursor(binary=True)
     return await (await cursor.execute(TO_ACK, of._asdict() | {"server": server})).fetchall()
+
+
+async def shelved_by(conn: Conn, of: Range) -> list[DictRow]:
+    """Who has shelved alerts, and how often; whoever did it most first."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        return await (await cursor.execute(SHELVED_BY, of._asdict())).fetchall()
 
 
 async def unacknowledged(conn: Conn) -> int:

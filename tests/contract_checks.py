@@ -37,6 +37,8 @@ HERE: dict[str, frozenset[str]] = {
     "sign_in_here": frozenset(("body", "key", "name", "password")),
     "change_password": frozenset(("password", "new")),
     "show_summary": frozenset(("by",)),
+    "show_night": frozenset(("date",)),  # further away than a date goes in UTC
+    "show_typical": frozenset(("date", "site")),  # site or device, one of them
 }
 
 

@@ -73,6 +73,7 @@ async def _report(conn: alert_kpi.Conn, of: Window, operators: int) -> dict[str,
         "to": time_text(of.until),
         "operators": operators,
         "alerts": len(times),
+        "by_hour": kpi.counted(times, begin, end, kpi.HOUR_S),
         "per_operator_hour": _rounded(kpi.rate(times, begin, end, operators)._asdict()),
         "floods": {
             "count": len(floods),
@@ -84,6 +85,7 @@ async def _report(conn: alert_kpi.Conn, of: Window, operators: int) -> dict[str,
         "standing": {"count": standing, "longest": [each._asdict() for each in longest]},
         "chattering": sorted(chatters, key=lambda each: -each["most_in_1_min"]),
         "to_ack": [_rounded(each._asdict()) for each in kpi.to_ack(acks)],
+        "shelved_by": await alert_kpi.shelved_by(conn, asked),
         "unacknowledged": await alert_kpi.unacknowledged(conn),
     }
 
@@ -129,4 +131,6 @@ def _lines(report: dict[str, Any]) -> Iterator[Line]:
         of = "" if each["severity"] is None else f"severity {each['severity']}"
         for name in ("acknowledged", "median_s", "p90_s"):
             yield f"to_ack_{name}", of, each[name]
+    for each in report["shelved_by"]:
+        yield "shelved_by", each["who"], each["shelved"]
     yield "unacknowledged", "", report["unacknowledged"]

@@ -40,6 +40,8 @@ def story(town: Any) -> Any:
     town.alert("buntu-pane", rule="siaga", severity=3, raised_at=T0 - timedelta(days=3))
     past = town.alert("buntu-pane", rule="stale", severity=3, historical=True, raised_at=T0 - timedelta(days=3))
     town.transition(past, "raised", 3, event_at=T0, detected_at=T0)
+    for who in ("sari", "budi", "sari"):
+        town.transition(past, "shelved", 3, event_at=T0, detected_at=T0, who=who)
     return number
 
 
@@ -49,6 +51,7 @@ async def test_every_figure(viewer: httpx.AsyncClient, story: int) -> None:
     alert_shapes.Kpi.model_validate_json(answer.content)
     report = answer.json()
     assert (report["from"], report["to"], report["alerts"]) == ("2026-11-20T12:00:00Z", "2026-11-20T16:00:00Z", 14)
+    assert (len(report["by_hour"]), report["by_hour"][0], sum(report["by_hour"])) == (4, 12, 14)
     assert report["per_operator_hour"] == {
         "hours": 4, "mean": 3.5, "most": 12, "share_up_to_6": 0.75, "share_7_to_12": 0.25, "share_above_12": 0.0,
         "most_in_10_min": 12, "share_10_min_above_10": round(1 / 24, 6),
@@ -69,6 +72,7 @@ async def test_every_figure(viewer: httpx.AsyncClient, story: int) -> None:
     assert report["to_ack"] == [
         {"severity": severity, "acknowledged": 1, "median_s": 300.0, "p90_s": 300.0} for severity in (None, 1)
     ]
+    assert report["shelved_by"] == [{"who": "sari", "shelved": 2}, {"who": "budi", "shelved": 1}]
     assert report["unacknowledged"] == 13
 
 

@@ -107,6 +107,7 @@ async def test_a_flood_is_told_and_taken_together(viewer: httpx.AsyncClient, tow
     shapes.Counts.model_validate_json(answer.content)
     flood = answer.json()["flood"]
     assert flood["alerts"] == 12
+    assert (len(flood["per_minute"]), sum(flood["per_minute"])) == (60, 12)
     assert abs(datetime.fromisoformat(flood["since"]) - now + timedelta(seconds=50)) < timedelta(seconds=1)
     groups = await viewer.get("/api/v1/alerts/groups")
     incident_shapes.AlertGroups.model_validate_json(groups.content)

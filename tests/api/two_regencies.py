@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 HOME, OTHER = "12.09", "12.71"
 # Ids of the other regency's alerts, windows, quarantine entries and messages begin here.
@@ -39,7 +40,8 @@ def _regency(town: Any, db: psycopg.Connection, region: str, name: str) -> dict[
     lamp, gauge, lane, panel = f"{name}-lamp", f"{name}-gauge", f"{name}-lane", f"{name}-panel"
     place = {"region": region, "district": f"{region}.01"}
     town.device(lamp, name=f"Lampu {name}", attributes={"panel": panel}, **place)
-    town.gauge(gauge, name=f"Pos {name}", **place)
+    bounds = {"siaga_3_m": 2.0, "siaga_2_m": 2.5, "siaga_1_m": 3.0, "upstream": f"{name}-source"}
+    town.gauge(gauge, name=f"Pos {name}", attributes=bounds, **place)
     town.device(lane, "traffic", name=f"Simpang {name}", **place)
     values = {
         "streetlight": (lamp, "power_w", 81.5),
@@ -95,10 +97,25 @@ def _regency(town: Any, db: psycopg.Connection, region: str, name: str) -> dict[
         " %(t)s + interval '1 h', %(t)s + interval '50 min', %(t)s + interval '2 h', %(t)s + interval '6 h')",
         {"g": gauge, "t": at},
     )
+    db.execute(
+        "INSERT INTO forecast (device_id, as_of, siaga, made_at, bound_m, level_m, slope_m_h, points, basis, stage,"
+        " expected_at, earliest, latest, until, outcome) VALUES (%(g)s, %(t)s, 2, %(t)s, 2.5, 1.9, 0.2, 7, 'own',"
+        " 'watch', %(t)s, %(t)s, %(t)s, %(t)s, 'false')",
+        {"g": gauge, "t": at - 8 * HOUR},
+    )
+    told = {"rivers": [], "open": {"count": 0, "items": []}, "shelved": {"count": 0, "items": []}}
+    told |= {"windows": {"count": 0, "items": []}, "forecasts": []}
+    told |= {"degraded": {name: {"count": 0, "items": []} for name in ("silent", "suspect", "incomplete")}}
+    handover = _one(
+        db,
+        "INSERT INTO handover (since, given_at, given_by, regions, notes, told) VALUES (%s, %s, %s, %s, %s, %s)"
+        " RETURNING id",
+        hour, at, f"{name}-person", [region], f"of {name}", Jsonb(told),
+    )  # fmt: skip
     return {
         "lamp": lamp, "gauge": gauge, "lane": lane, "panel": panel, "region": region, "alert": str(alert),
         "held": str(held), "incident": str(incident), "window": str(window), "entry": str(entry),
-        "delivery": str(delivery), "hour": hour.isoformat().replace("+00:00", "Z"),
+        "delivery": str(delivery), "handover": str(handover), "hour": hour.isoformat().replace("+00:00", "Z"),
         "soon": (now + HOUR).isoformat().replace("+00:00", "Z"),
     }  # fmt: skip
 
