@@ -60,6 +60,27 @@ class Forecasts(Shape):
     next_cursor: Cursor
 
 
+class Judged(Shape):
+    """What was said first of a level that a gauge was expected to come to, and what came of it."""
+
+    device_id: str
+    siaga: Annotated[int, Field(ge=1, le=3)]
+    bound_m: float
+    stage: Stage
+    basis: Basis
+    as_of: AwareDatetime
+    at: AwareDatetime
+    earliest: AwareDatetime
+    latest: AwareDatetime
+    outcome: Literal["hit", "false", "unknown"]
+    reached_at: AwareDatetime | None
+
+
+class PastForecasts(Shape):
+    items: list[Judged]
+    next_cursor: Cursor
+
+
 class Interval(Shape):
     """Of forecasts whose level was reached."""
 

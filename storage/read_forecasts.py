@@ -69,6 +69,32 @@ SELECT t.*, c.* FROM (
         percentile_cont(0.5) WITHIN GROUP (ORDER BY lead_h) AS lead_median_h FROM came
 ) AS c
 """
+# The first of each run that has been judged, of whatever stage, newest first.
+PAST = f"""
+SELECT f.device_id, f.siaga, f.bound_m, f.stage, f.basis, {time_sql("f.as_of")} AS as_of,
+    {time_sql("f.expected_at")} AS at, {time_sql("f.earliest")} AS earliest, {time_sql("f.latest")} AS latest, f.outcome,
+    {time_sql("f.reached_at")} AS reached_at, f.as_of AS position
+FROM forecast f
+WHERE f.as_of >= %(since)s AND f.as_of < %(until)s AND f.outcome IS NOT NULL
+  AND (%(device)s::text IS NULL OR f.device_id = %(device)s)
+  AND (%(before)s::timestamptz IS NULL
+       OR (f.as_of, f.device_id, f.siaga) < (%(before)s, %(before_device)s::text, %(before_siaga)s::int))
+  AND NOT EXISTS (SELECT FROM forecast b WHERE b.device_id = f.device_id AND b.siaga = f.siaga
+      AND b.as_of < f.as_of AND b.as_of >= f.as_of - interval '1 hour')
+ORDER BY f.as_of DESC, f.device_id DESC, f.siaga DESC LIMIT %(limit)s
+"""
+
+
+class AskedPast(NamedTuple):
+    """before…: where the page before ended."""
+
+    device: str | None
+    since: datetime
+    until: datetime
+    before: datetime | None
+    before_device: str | None
+    before_siaga: int | None
+    limit: int
 
 
 class Asked(NamedTuple):
@@ -97,6 +123,12 @@ async def levels(conn: psycopg.AsyncConnection[Any], found: Sequence[Row]) -> di
         async for row in cursor:
             by_gauge.setdefault(row.pop("device_id"), []).append(row)
     return by_gauge
+
+
+async def past(conn: psycopg.AsyncConnection[Any], asked: AskedPast) -> list[Row]:
+    """What was said first of each rise, and what came of it."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        return await (await cursor.execute(PAST, asked._asdict())).fetchall()
 
 
 async def score(

@@ -9,6 +9,8 @@ import httpx
 import psycopg
 import pytest
 
+from api import forecast_shapes
+
 MINUTE = timedelta(minutes=1)
 
 
@@ -135,6 +137,34 @@ async def test_the_score(viewer: httpx.AsyncClient, told: Told) -> None:
     nobody = (await viewer.get("/api/v1/forecasts/score", params={"device": "other"})).json()["items"][0]
     assert (nobody["runs"], nobody["right_share"], nobody["lead_median_h"]) == (0, None, None)
     assert nobody["interval"]["coverage"] is None
+
+
+async def test_what_was_said_first_of_each_rise_and_what_came(viewer: httpx.AsyncClient, told: Told) -> None:
+    told.gauge()
+    came = {"holds": False, "outcome": "hit", "error": 0.0, "reached_at": told.now - 180 * MINUTE}
+    for ago in (270, 240, 210):  # one rise
+        told.forecast(ago_min=ago, **came)
+    told.forecast(ago_min=1000, siaga=2, holds=False, outcome="false")
+    told.forecast(ago_min=30)  # not judged yet
+    told.forecast(ago_min=4000, holds=False, outcome="false")
+
+    async def past(**query: Any) -> dict[str, Any]:
+        answer = await viewer.get("/api/v1/forecasts/past", params={"from": "-2d"} | query)
+        assert answer.status_code == 200, answer.text
+        forecast_shapes.PastForecasts.model_validate_json(answer.content)
+        found: dict[str, Any] = answer.json()
+        return found
+
+    newest, oldest = (await past())["items"]
+    assert (newest["siaga"], newest["outcome"], oldest["siaga"], oldest["outcome"]) == (3, "hit", 2, "false")
+    assert datetime.fromisoformat(newest["as_of"]) == told.now - 270 * MINUTE
+    assert datetime.fromisoformat(newest["at"]) == told.now - 215 * MINUTE
+    assert datetime.fromisoformat(newest["reached_at"]) == told.now - 180 * MINUTE
+    assert oldest["reached_at"] is None
+    page = await past(limit=1)
+    assert page["items"] == [newest]
+    assert await past(limit=1, cursor=page["next_cursor"]) == {"items": [oldest], "next_cursor": None}
+    assert (await past(device="other"))["items"] == []
 
 
 @pytest.mark.parametrize(
