@@ -92,4 +92,4 @@ def _many(number: int, what: str) -> str:
 
 
 def _indonesian(total: Total) -> str:
-    return f"{total.alerts} peringatan, {total.floods} banjir peringatan"
+    return f"{total.alerts} peringatan, {total.floods} lonjakan"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from alerts.rule import Rule
+from alerts.rules_compare import What
 from alerts.rules_set import Origin
 from api.params import Moment
-from api.shapes import Shape, Text
+from api.shapes import Number, Severity, Shape, Text
 from devices.topics import DEVICE_ID
 
 REASON_MAX = 2_000
@@ -102,6 +104,44 @@ class Total(Shape):
     top: Annotated[list[Noisy], Field(description="the ten with most alerts")]
 
 
+class Stood(Shape):
+    """An alert; what stands at the end of the run ends then."""
+
+    begin: AwareDatetime
+    end: AwareDatetime
+    severity: Annotated[Severity, Field(description="its worst")]
+
+
+class Changed(Shape):
+    what: What
+    rule: str
+    device_id: str
+    severity: Annotated[Severity, Field(description="the worst it was; of a new one, the worst it would be")]
+    before: Annotated[Stood | None, Field(description="by the rules in force; null where there was none")]
+    after: Annotated[Stood | None, Field(description="with the candidate; null where there would be none")]
+
+
+class Price(Shape):
+    """What the candidate changes, alert by alert: lost, milder, later, sooner, joined to another, or new."""
+
+    same: Annotated[int, Field(description="alerts that would be the same")]
+    counts: Annotated[dict[str, int], Field(description="alerts that differ, by what differs")]
+    later_s: Annotated[Number, Field(description="by how much those that come later do: the median")]
+    severe: Annotated[int, Field(description="lost or milder, of those that had severity 2 or 3")]
+    named: Annotated[list[Changed], Field(description="severe ones first, then the newest; at most 50 of each")]
+
+
+class Day(Shape):
+    day: Annotated[date, Field(description="in the zone of the regency")]
+    current: int
+    candidate: int | None
+
+
+class Short(Shape):
+    current: int
+    candidate: int | None
+
+
 class DryRunAnswer(Shape):
     since: AwareDatetime = Field(alias="from")
     until: AwareDatetime = Field(alias="to")
@@ -110,3 +150,8 @@ class DryRunAnswer(Shape):
     current: Total
     candidate: Annotated[Total | None, Field(description="null without candidates")]
     sentence: Text
+    days: Annotated[
+        list[Day], Field(description="alerts by the day on which they begin; days without any are left out")
+    ]
+    short: Annotated[Short, Field(description="alerts that were over within 30 min")]
+    price: Annotated[Price | None, Field(description="null without candidates")]

@@ -153,6 +153,22 @@ async def test_a_dry_run_tells_what_a_candidate_would_have_made_of_it(engineer: 
     assert len(told["current"]["top"]) == 10
     assert told["candidate"]["alerts"] == 0
     assert told["sentence"]["en"] == "would have raised 12 alerts, 1 flood; with the candidate: 0 alerts, 0 floods"
+    assert told["days"] == [{"day": "2026-11-20", "current": 12, "candidate": 0}]
+    assert told["short"] == {"current": 12, "candidate": 0}
+    price = told["price"]
+    assert (price["same"], price["counts"], price["severe"], price["later_s"]) == (0, {"lost": 12}, 0, None)
+    assert len(price["named"]) == 12
+    first = price["named"][0]
+    assert (first["what"], first["rule"], first["severity"], first["after"]) == ("lost", "voltage_low", 1, None)
+    assert first["before"] | {"begin": "", "end": ""} == {"begin": "", "end": "", "severity": 1}
+
+
+@pytest.mark.usefixtures("sagging")
+async def test_a_dry_run_says_what_comes_later(engineer: httpx.AsyncClient) -> None:
+    slower = {**LOW, "level": [{"severity": 1, "bound": 198, "delay_on_s": 900}]}
+    price = (await run(engineer, rules=[slower], devices=["pju-1"])).json()["price"]
+    assert (price["counts"], price["later_s"]) == ({"later": 1}, 300)
+    assert price["named"][0]["before"]["end"] == price["named"][0]["after"]["end"]
 
 
 @pytest.mark.usefixtures("sagging")
