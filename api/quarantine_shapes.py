@@ -117,6 +117,20 @@ class Summary(Shape):
     items: list[SummaryLine]
 
 
+class LedgerDevice(Shape):
+    device_id: Annotated[str, Field(description="? for whoever is not registered")]
+    received: int
+    stored: int
+    duplicate: int
+    conflict: int
+    quarantined: int
+    missing: Annotated[int, Field(description="sequence numbers missing, counted when an hour is closed")]
+
+
+class LedgerDevices(Shape):
+    items: list[LedgerDevice]
+
+
 class MissingRange(Shape):
     boot: str
     first: int

@@ -32,6 +32,16 @@ FROM ledger_sum WHERE hour >= %(since)s AND hour < %(until)s
     AND (%(kind)s::text IS NULL OR kind = %(kind)s) AND (%(district)s::text IS NULL OR district = %(district)s)
 GROUP BY {groups} ORDER BY {groups} LIMIT %(limit)s
 """
+# Numbers are missing of an hour only once it is closed, and then also where nothing came.
+DEVICES = """
+SELECT device_id, coalesce(sum(received), 0)::int8 AS received, coalesce(sum(stored), 0)::int8 AS stored,
+    coalesce(sum(duplicate), 0)::int8 AS duplicate, coalesce(sum(conflict), 0)::int8 AS conflict,
+    coalesce(sum(quarantined), 0)::int8 AS quarantined, coalesce(sum(missing), 0)::int8 AS missing
+FROM (SELECT * FROM ledger WHERE hour >= %(since)s AND hour < %(until)s) AS l
+FULL JOIN (SELECT * FROM ledger_missing WHERE hour >= %(since)s AND hour < %(until)s) AS m USING (device_id, hour)
+GROUP BY device_id HAVING coalesce(sum(missing), 0) + coalesce(sum(conflict + quarantined), 0) > 0
+ORDER BY coalesce(sum(missing), 0) + coalesce(sum(conflict + quarantined), 0) DESC, device_id LIMIT %(limit)s
+"""
 FIRST = "SELECT min(ts) FROM {table} WHERE device_id = %s"
 COUNTED = "SELECT hour, missing FROM ledger_missing WHERE device_id = %s AND hour >= %s AND hour < %s"
 
@@ -91,6 +101,13 @@ async def summary(
     }  # fmt: skip
     async with conn.cursor(row_factory=dict_row) as cursor:
         return await (await cursor.execute(query.encode(), values)).fetchall()
+
+
+async def devices(conn: psycopg.AsyncConnection[Any], since: datetime, until: datetime, limit: int) -> list[DictRow]:
+    """Devices of which something is missing, in conflict or in quarantine in since <= hour < until; most first."""
+    values = {"since": since, "until": until, "limit": limit}
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        return await (await cursor.execute(DEVICES.encode(), values)).fetchall()
 
 
 async def stored_since(conn: psycopg.AsyncConnection[Any], since: datetime, later: datetime) -> tuple[int, int]:

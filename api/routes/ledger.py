@@ -17,7 +17,7 @@ from api import context, csv_text, quarantine_shapes
 from api.auth import Endpoints
 from api.csv_text import Dialect, DialectOf, Sheet, cells, csv_reply, in_pages
 from api.formats import Table, chosen
-from api.params import DeviceId, DistrictFilter, From, KindFilter, To, Window, window
+from api.params import DeviceId, DistrictFilter, From, KindFilter, Limit, To, Window, limit_of, window
 from api.problems import not_found, wrong_field
 from api.reply import encode, reply
 from devices.completeness import HOUR, completeness, expected
@@ -31,6 +31,7 @@ from storage.read_ledger import By, Line
 ENDPOINTS = Endpoints("/api/v1")
 DEFAULT_RANGE = timedelta(hours=24)
 DRIFT_RANGE = timedelta(days=7)
+FEW = 50
 
 Groups = Annotated[
     str,
@@ -101,6 +102,16 @@ async def show_summary(
         counts = [name for name in quarantine_shapes.SummaryLine.model_fields if name not in get_args(By)]
         return await _csv(request, "ledger", [*names, *counts], items, dialect)
     return reply(encode({"items": items}))
+
+
+@ENDPOINTS.get("/ledger/devices", role="viewer", answer=quarantine_shapes.LedgerDevices)
+async def list_ledger_devices(request: Request, since: From = None, until: To = None, limit: Limit = None) -> Response:
+    """Devices of which something is missing, in conflict or in quarantine; most first, whole hours, 24 by default."""
+    here = context.of(request)
+    span = _whole_hours(_range(request, since, until, context.utc_now(), DEFAULT_RANGE))
+    async with here.reads.connection() as conn:
+        rows = await read_ledger.devices(conn, *span, limit_of(limit, here.settings.page_max, FEW))
+    return reply(encode({"items": rows}))
 
 
 @ENDPOINTS.get(

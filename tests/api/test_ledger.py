@@ -53,6 +53,21 @@ async def test_hours_of_which_the_raw_rows_are_gone(viewer: httpx.AsyncClient, t
     assert [item["missing"] for item in answer.json()["items"]] == [7, 7, 0]
 
 
+async def test_devices_that_lack_something(viewer: httpx.AsyncClient, town: Any, gauge: str) -> None:
+    town._insert("ledger_missing", device_id=gauge, hour=START + HOUR, missing=2)
+    town._insert("ledger_missing", device_id="wl-silent", hour=START, missing=1)
+    town._insert("ledger_missing", device_id="wl-before", hour=START - HOUR, missing=9)
+    hour(town, "wl-fine", START, 6, duplicate=3)
+    hour(town, "?", START, 0, quarantined=5)
+    answer = await viewer.get(f"/api/v1/ledger/devices?{RANGE}")
+    shapes.LedgerDevices.model_validate_json(answer.content)
+    found = [
+        (each["device_id"], each["received"], each["quarantined"], each["missing"]) for each in answer.json()["items"]
+    ]
+    assert found == [("?", 5, 5, 0), (gauge, 6, 0, 2), ("wl-silent", 0, 0, 1)]
+    assert len((await viewer.get(f"/api/v1/ledger/devices?{RANGE}&limit=1")).json()["items"]) == 1
+
+
 def summed(town: Any, at: datetime, kind: str, district: str, stored: int, expected: int, **more: Any) -> None:
     row = {
         "received": stored, "stored": stored, "duplicate": 0, "conflict": 0, "quarantined": 0, "missing": 0,
