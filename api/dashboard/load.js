@@ -8,11 +8,13 @@ export class ApiError extends Error {
   /**
    * @param {number} status
    * @param {any} problem  application/problem+json, if it was
+   * @param {number | null} [retryAfter_s]  after how long it may be asked again, where the server says so
    */
-  constructor(status, problem) {
+  constructor(status, problem, retryAfter_s = null) {
     super(problem?.detail ?? `status ${status}`);
     this.status = status;
     this.problem = problem;
+    this.retryAfter_s = retryAfter_s;
   }
 }
 
@@ -30,19 +32,20 @@ export function onSignedOut(action) {
 }
 
 /**
- * Ask the API; a body makes it a POST.
+ * Ask the API; a body makes it a POST: a Blob as it is, anything else as JSON.
  * @param {string} path
- * @param {{ method?: string, body?: any, headers?: Record<string, string>, signal?: AbortSignal }} [options]
+ * @param {{ method?: string, body?: any, headers?: Record<string, string>, signal?: AbortSignal, timeout_ms?: number }} [options]
  * @returns {Promise<any>}
  */
-export async function call(path, { method, body, headers, signal } = {}) {
-  const limit = AbortSignal.timeout(TIMEOUT_MS);
+export async function call(path, { method, body, headers, signal, timeout_ms = TIMEOUT_MS } = {}) {
+  const limit = AbortSignal.timeout(timeout_ms);
+  const isJsonBody = body !== undefined && !(body instanceof Blob);
   let answer;
   try {
     answer = await fetch(`/api/v1/${path}`, {
       method: method ?? (body === undefined ? "GET" : "POST"),
-      headers: { "X-Siaga": "1", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      headers: { "X-Siaga": "1", ...(isJsonBody ? { "Content-Type": "application/json" } : {}), ...headers },
+      body: isJsonBody ? JSON.stringify(body) : body,
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
   } catch (error) {
@@ -53,7 +56,8 @@ export async function call(path, { method, body, headers, signal } = {}) {
   const content = isJson ? await answer.json().catch(() => null) : null;
   if (answer.ok) return content;
   if (answer.status === UNAUTHORIZED && path !== "session" && path !== "me") signedOut();
-  throw new ApiError(answer.status, content);
+  const wait = answer.headers.get("Retry-After");
+  throw new ApiError(answer.status, content, wait === null ? null : Number(wait));
 }
 
 /**
