@@ -5,7 +5,7 @@
 
 /** @typedef {{ id: string, en: string }} Text */
 /** @typedef {{ name: string, unit: string, unit_label: Text, label: Text, decimals: number, rollup?: string }} Metric */
-/** @typedef {{ kind: string, label: Text, interval_s: number, primary: string, metrics: Metric[], diagnostics: Metric[],
+/** @typedef {{ kind: string, label: Text, interval_s: number, primary: string, groups: string[], metrics: Metric[], diagnostics: Metric[],
  *    attributes: { name: string, type: string, format?: string | null, required: boolean }[] }} Kind */
 /** @typedef {{ id: string, kind: string, name: string | null, region: string | null, district: string | null,
  *    lat: number | null, lon: number | null, attributes: Record<string, any> }} Device */
@@ -13,15 +13,19 @@
  *    values: Record<string, number | null>, interval_s: number | null, siaga: number | null, rate?: number | null,
  *    at?: number }} Latest  at: when it was measured, in ms, once somebody has asked (freshness.js) */
 /** @typedef {{ id: number, what: string, from_severity: number | null, to_severity: number | null, siaga: number | null,
- *    event_at: string, detected_at: string, who: string | null, why: string | null, value: number | null }} Transition */
+ *    event_at: string, detected_at: string, who: string | null, why: string | null, value: number | null,
+ *    until: string | null, assignee: string | null, parent_id: number | null }} Transition */
 /** @typedef {{ id: number, rule: string, kind: string, device_id: string, device_name: string, district: string | null,
  *    severity: number, peak_severity: number, siaga: number | null, state: "active" | "cleared", acked: boolean,
  *    historical: boolean, worsened: boolean, raised_at: string, detected_at: string, cleared_at: string | null,
  *    acked_at: string | null, acked_by: string | null, comment: string | null, metric: string | null,
- *    shelved_until?: string | null, suppressed?: string | null, value: number | null, unit: string | null, title: Text,
- *    version: number, history?: Transition[] }} Alert */
-/** @typedef {{ open: number, unacked: Record<string, number>, shelved: number, suppressed: number }} Counts */
-/** @typedef {{ name: string, role: string, region: string, regency: string, time_zone: string, now: string }} Me */
+ *    value: number | null, unit: string | null, title: Text, assignee: string | null, shelved_until: string | null,
+ *    shelved_by: string | null, shelved_why: string | null, suppressed: "maintenance" | "out_of_service" | "parent" | null,
+ *    window_id: number | null, parent_id: number | null, members: number | null, superseded: boolean,
+ *    superseded_by: number | null, version: number }} Alert  members: of an incident, devices that it stands for */
+/** @typedef {{ open: number, unacked: Record<string, number>, shelved: number, suppressed: number,
+ *    flood?: { since: string, alerts: number } | null }} Counts */
+/** @typedef {{ name: string, role: string, by: "user" | "key" | "link", regions: string[] | null, expires_at: string | null, region: string, regency: string, time_zone: string, now: string }} Me */
 /** @typedef {"kinds" | "devices" | "latest" | "alerts" | "counts" | "stream" | "beat" | "failures" | "tick"} Topic */
 
 export const state = {
@@ -30,6 +34,9 @@ export const state = {
   /** @type {Map<string, Device>} */ devices: new Map(),
   /** @type {Map<string, Latest>} */ latest: new Map(),
   /** Open and not historical. @type {Map<number, Alert>} */ alerts: new Map(),
+  /** Alerts that the stream told of and that are not among the open ones, the newest few. @type {Map<number, Alert>} */
+  others: new Map(),
+  /** Alerts to which this person is doing something. @type {Set<number>} */ underWay: new Set(),
   /** @type {Counts | null} */ counts: null,
   /** Names of districts by code. @type {Map<string, string>} */ districts: new Map(),
   /** District boundaries. @type {any} */ boundaries: null,
@@ -48,6 +55,7 @@ let pending = new Set();
 let scheduled = false;
 let flushedAt = 0;
 const FRAME_MS = 100;
+const OTHERS_MOST = 500;
 
 /** @param {Topic} topic */
 export function changed(topic) {
@@ -107,8 +115,13 @@ export function putAlert(alert) {
   const known = state.alerts.get(alert.id);
   if (known && known.version > alert.version) return;
   const held = alert.shelved_until || alert.suppressed;
+  state.others.delete(alert.id);
   if ((alert.state === "active" || !alert.acked) && !alert.historical && !held) state.alerts.set(alert.id, alert);
-  else state.alerts.delete(alert.id);
+  else {
+    state.alerts.delete(alert.id);
+    state.others.set(alert.id, alert);
+    if (state.others.size > OTHERS_MOST) state.others.delete(/** @type {number} */ (state.others.keys().next().value));
+  }
   changed("alerts");
 }
 
