@@ -72,8 +72,8 @@ SELECT t.*, c.* FROM (
 # The first of each run that has been judged, of whatever stage, newest first.
 PAST = f"""
 SELECT f.device_id, f.siaga, f.bound_m, f.stage, f.basis, {time_sql("f.as_of")} AS as_of,
-    {time_sql("f.expected_at")} AS at, {time_sql("f.earliest")} AS earliest, {time_sql("f.latest")} AS latest, f.outcome,
-    {time_sql("f.reached_at")} AS reached_at, f.as_of AS position
+    {time_sql("f.expected_at")} AS at, {time_sql("f.earliest")} AS earliest, {time_sql("f.latest")} AS latest,
+    f.outcome, {time_sql("f.reached_at")} AS reached_at, f.as_of AS position
 FROM forecast f
 WHERE f.as_of >= %(since)s AND f.as_of < %(until)s AND f.outcome IS NOT NULL
   AND (%(device)s::text IS NULL OR f.device_id = %(device)s)

@@ -57,24 +57,31 @@ def main() -> int:
 def bad_night(folder: Path) -> Iterator[Stack]:
     """A stack on which the scenario has been played up to now and goes on."""
     stack = Stack(folder / "data", "--no-simulator")
-    simulator: subprocess.Popen[bytes] | None = None
     try:
         stack.start()
-        begin = (datetime.now(UTC) - BEFORE).isoformat(timespec="seconds")
-        play = ("simulate", "--scenario", str(SCENARIO), "--start", begin, "--speed", SPEED)
-        register_plainly(stack, play, folder / "fleet.csv")
-        # Without the API it leaves the names as they are now.
-        env = {**os.environ, **stack.env, "PYTHONPATH": str(stack.root), "SIAGA_API_URL": ""}
-        with (folder / "simulator.log").open("ab") as log:
-            command = [sys.executable, "-P", "-m", "siaga", *play]
-            simulator = subprocess.Popen(command, cwd=stack.root, env=env, stdout=log, stderr=log)
-        until(lambda: is_bad(stack), "the river rises and the panel is dark", PLAYED_S, poll_s=1)
-        yield stack
+        with playing(stack, folder):
+            until(lambda: is_bad(stack), "the river rises and the panel is dark", PLAYED_S, poll_s=1)
+            yield stack
     finally:
-        if simulator is not None:
-            simulator.terminate()
-            simulator.wait()
         stack.close()
+
+
+@contextlib.contextmanager
+def playing(stack: Stack, folder: Path) -> Iterator[None]:
+    """The scenario on a stack: its devices, and their readings from 26 h ago, fast up to now and live from then on."""
+    begin = (datetime.now(UTC) - BEFORE).isoformat(timespec="seconds")
+    play = ("simulate", "--scenario", str(SCENARIO), "--start", begin, "--speed", SPEED)
+    register_plainly(stack, play, folder / "fleet.csv")
+    # Without the API it leaves the names as they are now.
+    env = {**os.environ, **stack.env, "PYTHONPATH": str(stack.root), "SIAGA_API_URL": ""}
+    with (folder / "simulator.log").open("ab") as log:
+        command = [sys.executable, "-P", "-m", "siaga", *play]
+        simulator = subprocess.Popen(command, cwd=stack.root, env=env, stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        simulator.terminate()
+        simulator.wait()
 
 
 def register_plainly(stack: Stack, play: tuple[str, ...], fleet: Path) -> None:
@@ -89,9 +96,9 @@ def register_plainly(stack: Stack, play: tuple[str, ...], fleet: Path) -> None:
 def is_bad(stack: Stack) -> bool:
     """Whether the alerts that the pictures are about are open."""
     with stack.client() as client:
-        items = client.get("/api/v1/alerts", params={"limit": 500}).json()["items"]
+        items = client.get("/alerts", limit=500)["items"]
     rules = {item["rule"] for item in items}
-    return "siaga" in rules and "unpowered" in rules
+    return {"siaga", "outage"} <= rules
 
 
 def pictures_of(view: View, stack: Stack, browser: Browser, out: Path) -> Iterator[Path]:
@@ -119,7 +126,7 @@ def address_of(view: View, stack: Stack) -> str:
     if view.path != "/perangkat/:id":
         return view.address
     with stack.client() as client:
-        items = client.get("/api/v1/latest", params={"kind": "water_level"}).json()["items"]
+        items = client.get("/latest", kind="water_level")["items"]
     return "/perangkat/" + min(items, key=lambda item: item["siaga"] or 4)["device_id"]
 
 

@@ -13,9 +13,12 @@ import { useScript, useStyles } from "./tags.js";
 import { t } from "./words/chart.js";
 
 /** @typedef {import("./series.js").Series} Series */
-/** @typedef {{ siaga: number, value: number }} Bound */
+/** reached: its mark is filled, as it is where nobody says so; else outlined.
+ *  @typedef {{ siaga: number, value: number, reached?: boolean }} Bound */
 /** A line with its interval; times in s. usual: what is usual at this hour, grey and without a line, not what is expected.
- *  @typedef {{ times: number[], values: (number | null)[], low: number[], high: number[], usual?: boolean }} Forecast */
+ *  crossings: where it comes to a bound.
+ *  @typedef {{ times: number[], values: (number | null)[], low: number[], high: number[], usual?: boolean,
+ *    crossings?: { at: number, value: number }[] }} Forecast */
 /**
  * @typedef {object} Spec
  * @property {Series} series
@@ -27,6 +30,7 @@ import { t } from "./words/chart.js";
  * @property {Forecast[]} [forecasts]
  * @property {{ times: number[], values: (number | null)[] }[]} [others]  to compare with: dotted grey
  * @property {boolean} [lane]  above other lanes, whose last one has the hours
+ * @property {boolean} [zero]  the axis begins at nought at the latest: of what is never below
  * @property {string} [sync]  charts of one name show their cursors at the same time
  */
 
@@ -158,6 +162,13 @@ export function makeChart({ zoomed = () => {} } = {}) {
     show,
     whole,
     zoomTo,
+    /** Where a moment (s) and a value lie, px from the corner of the plot; null before it is drawn. @param {number} at @param {number} value */
+    placeOf(at, value) {
+      if (!plot) return null;
+      const { left, top } = plot.over.getBoundingClientRect(),
+        origin = place.getBoundingClientRect();
+      return { x: left - origin.left + plot.valToPos(at, "x"), y: top - origin.top + plot.valToPos(value, "y") };
+    },
     close() {
       closed = true;
       stop();

@@ -1,7 +1,7 @@
 /** What uPlot does not draw: hatched gaps, thresholds with their names, rings, the last point, the line of now. */
 
 import { now } from "./clock.js";
-import { age, moment, number } from "./format.js";
+import { age, moment, number, time } from "./format.js";
 import { SHAPES, digitY, severityOf } from "./marks.js";
 import { colour, fontFamily } from "./prefs.js";
 import { t } from "./words/chart.js";
@@ -15,6 +15,7 @@ const DASHES = new Map([
 ]);
 const LABELLED_PX = 70;
 const NARROW = 560;
+const LABEL_PX = 14;
 const FORECAST_DASH = [5, 4],
   OTHER_DASH = [1.5, 3];
 
@@ -132,10 +133,12 @@ function drawLine(u, { times, values }, ink, dash, width) {
 }
 
 /** @param {any} u @param {Spec} spec */
-export function drawOver(u, { series, bounds, siaga, small, metric }) {
+export function drawOver(u, { series, bounds, siaga, small, metric, forecasts = [] }) {
   const { ctx, ratio, left, right, top, bottom } = canvas(u);
   ctx.save();
-  for (const bound of bounds) drawBound(u, bound, metric.decimals);
+  const apart = labelPlaces(bounds.map((bound) => u.valToPos(bound.value, "y", true)), LABEL_PX * ratio);
+  bounds.forEach((bound, i) => drawBound(u, bound, metric.decimals, apart[i], u.width >= NARROW || small));
+  for (const { crossings = [] } of forecasts) for (const each of crossings) drawCrossing(u, each);
   ctx.beginPath();
   ctx.rect(left - 5 * ratio, top - 5 * ratio, right - left + 10 * ratio, bottom - top + 10 * ratio);
   ctx.clip();
@@ -169,6 +172,27 @@ export function drawOver(u, { series, bounds, siaga, small, metric }) {
   ctx.restore();
 }
 
+/** A ring where a forecast comes to a bound, with the time. @param {any} u @param {{ at: number, value: number }} crossing */
+function drawCrossing(u, { at, value }) {
+  const { ctx, ratio, left, right } = canvas(u);
+  const x = u.valToPos(at, "x", true),
+    y = u.valToPos(value, "y", true);
+  if (x < left || x > right) return;
+  ctx.save();
+  ctx.fillStyle = colour("--surface");
+  ctx.strokeStyle = colour("--fc");
+  ctx.lineWidth = 1.6 * ratio;
+  circle(ctx, x, y, 4 * ratio);
+  ctx.font = `600 ${12 * ratio}px ${fontFamily()}`;
+  ctx.textBaseline = "alphabetic";
+  ctx.fillStyle = colour("--text");
+  const words = time(at * 1000),
+    beyond = x + 8 * ratio + ctx.measureText(words).width > right;
+  ctx.textAlign = beyond ? "right" : "left";
+  ctx.fillText(words, x + (beyond ? -8 : 8) * ratio, y + 15 * ratio);
+  ctx.restore();
+}
+
 /** @param {CanvasRenderingContext2D} ctx @param {number} x @param {number} y @param {number} radius */
 function circle(ctx, x, y, radius) {
   ctx.beginPath();
@@ -178,12 +202,29 @@ function circle(ctx, x, y, radius) {
 }
 
 /**
+ * Names beside lines that lie close together are moved apart, by as little as that takes.
+ * @param {number[]} wanted
+ * @param {number} room
+ */
+function labelPlaces(wanted, room) {
+  const order = wanted.map((_, i) => i).sort((a, b) => wanted[a] - wanted[b]);
+  const places = [...wanted];
+  for (let k = 1; k < order.length; k++) places[order[k]] = Math.max(places[order[k]], places[order[k - 1]] + room);
+  // Half of what was gained goes back up, so that the middle of the pile stays where its lines are.
+  const pushed = order.length ? places[order[order.length - 1]] - wanted[order[order.length - 1]] : 0;
+  if (pushed > 0) for (const i of order) places[i] -= pushed / 2;
+  return places;
+}
+
+/**
  * A line in the edge colour of its level, with its own dash: told apart also without colour.
  * @param {any} u
- * @param {{ siaga: number, value: number }} bound
+ * @param {import("./chart.js").Bound} bound
  * @param {number} decimals
+ * @param {number} labelled  where its mark and name stand, so that they do not cover those of another
+ * @param {boolean} named  there is room for the name, not only for the mark
  */
-function drawBound(u, { siaga, value }, decimals) {
+function drawBound(u, { siaga, value, reached = true }, decimals, labelled, named) {
   const { ctx, ratio, left, right, top, bottom } = canvas(u);
   const y = Math.round(u.valToPos(value, "y", true));
   if (y < top - 1 || y > bottom + 1) return;
@@ -196,24 +237,26 @@ function drawBound(u, { siaga, value }, decimals) {
   ctx.lineTo(right, y);
   ctx.stroke();
   ctx.setLineDash([]);
-  ctx.translate(right + 8 * ratio, y - 7 * ratio);
+  ctx.translate(right + 8 * ratio, labelled - 7 * ratio);
   ctx.scale(0.875 * ratio, 0.875 * ratio);
   const path = new Path2D(SHAPES[/** @type {0} */ (4 - siaga)]);
-  ctx.fillStyle = colour(`--s${siaga}`);
-  ctx.fill(path);
+  if (reached) {
+    ctx.fillStyle = colour(`--s${siaga}`);
+    ctx.fill(path);
+  } else ctx.strokeStyle = colour("--line2");
   ctx.lineWidth = 1.2;
   ctx.stroke(path);
-  ctx.fillStyle = colour(`--s${siaga}on`);
+  ctx.fillStyle = colour(reached ? `--s${siaga}on` : "--text2");
   const family = fontFamily();
   ctx.font = `700 9px ${family}`;
   ctx.textAlign = "center";
   ctx.textBaseline = "alphabetic";
   ctx.fillText(String(siaga), 8, digitY(4 - siaga) - 0.4);
   ctx.restore();
-  if (u.width < NARROW && u.height > 220) return;
+  if (!named) return;
   ctx.font = `${11 * ratio}px ${family}`;
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
   ctx.fillStyle = colour("--text2");
-  ctx.fillText(`${t(`level${siaga}`)} ${number(value, decimals)}`, right + 27 * ratio, y);
+  ctx.fillText(`${t(`level${siaga}`)} ${number(value, decimals)}`, right + 27 * ratio, labelled);
 }

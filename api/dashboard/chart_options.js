@@ -57,12 +57,13 @@ export function optionsOf(library, current, { width, height }, hooks) {
   const edge = { stroke: "transparent", width: 0, points: { show: false }, spanGaps: false };
   const bars = library.paths.bars?.({ size: [0.8, 60], align: 0 });
   // Lanes lie under each other: their edges must meet whether they have thresholds or not.
-  const named = lane || bounds.length > 0;
+  const named = lane || sync !== undefined || bounds.length > 0;
   const right = !named ? EDGE_PX : width < NARROW && !small ? MARKS_PX : NAMES_PX;
   return {
     width,
     height,
-    padding: [12, right, 0, 0],
+    // Half a figure stands below the lowest line of a lane, which has no hours under it.
+    padding: [12, right, lane ? 6 : 0, 0],
     legend: { show: false },
     tzDate: (at) => library.tzDate(new Date(at * 1000), zone()),
     cursor: {
@@ -123,11 +124,11 @@ function vertical(u, spec) {
     .map(Number);
   const all = [...seen, ...bounds.map((bound) => bound.value)];
   if (!all.length) return [0, 1];
-  const low = all.reduce((a, b) => Math.min(a, b), isBars(spec) ? 0 : Infinity),
+  const low = all.reduce((a, b) => Math.min(a, b), isBars(spec) || spec.zero ? 0 : Infinity),
     high = all.reduce((a, b) => Math.max(a, b));
   // A value that stands still is drawn as standing still, not as a rage of its last digit.
   const room = Math.max((high - low) * 0.06, 3 * 10 ** -metric.decimals);
-  return [isBars(spec) ? low : low - room, high + room];
+  return [isBars(spec) || spec.zero ? low : low - room, high + room];
 }
 
 /**

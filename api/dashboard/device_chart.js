@@ -5,6 +5,7 @@ import { now } from "./clock.js";
 import { attribute, h, redraw, text } from "./dom.js";
 import { said } from "./format.js";
 import { isSuspect } from "./freshness.js";
+import { belowOf, comparable, expectedLine, hasExpected, otherLine } from "./device_beside.js";
 import { pointsTable } from "./device_facts.js";
 import { boundsOf } from "./ladder.js";
 import { ApiError } from "./load.js";
@@ -12,7 +13,7 @@ import { message, primaryOf, skeleton } from "./parts.js";
 import { asked, remember } from "./router.js";
 import { bucketFor, loadSeries } from "./series.js";
 import { segments } from "./segments.js";
-import { state } from "./store.js";
+import { deviceName, state } from "./store.js";
 import { summaryOf } from "./summary.js";
 import { t } from "./words/device.js";
 
@@ -26,11 +27,15 @@ const RANGES = /** @type {const} */ ([
   ["7d", 168],
   ["30d", 720],
 ]);
+const LEVEL = "level_m";
 const RENEW_MS = 300_000;
 const USUAL = "24h";
 
-/** @param {Device} device */
-export function deviceChart(device) {
+/**
+ * @param {Device} device
+ * @param {() => import("./chart.js").Forecast | null} way  what is expected of it
+ */
+export function deviceChart(device, way) {
   /** @type {string} */
   let range = RANGES.find(([name]) => name === asked("rentang"))?.[0] ?? USUAL;
   // A day of a device that began to report just now would be an empty chart with a dot at its edge.
@@ -44,8 +49,14 @@ export function deviceChart(device) {
   let asking = null;
   /** @type {number | null} */
   let failed = null;
+  let beside = asked("banding");
+  /** Another device, or what should be. @type {import("./device_beside.js").Line[]} */
+  let others = [];
+  /** @type {import("./series.js").Series | null} */
+  let lower = null;
 
   const metrics = h("select.field", { "aria-label": t("metric"), onchange: () => choose({ metric: metrics.value }) });
+  const compare = h("select.field.compare", { "aria-label": t("compare"), onchange: () => choose({ beside: compare.value }) });
   const grain = h("span.tag");
   const full = h(
     "button.btn.quiet.small",
@@ -73,6 +84,7 @@ export function deviceChart(device) {
     {},
     ranges,
     metrics,
+    compare,
     grain,
     h("span.end"),
     full,
@@ -83,6 +95,8 @@ export function deviceChart(device) {
       full.hidden = !zoomed;
     },
   });
+  const flow = makeChart();
+  flow.element.hidden = true;
   const table = h("div.points", { hidden: true, tabindex: 0 }),
     note = h("div"),
     legend = h("div.chart-legend");
@@ -91,18 +105,21 @@ export function deviceChart(device) {
     { "aria-label": t("chart") },
     tools,
     chart.element,
+    flow.element,
     table,
     note,
     legend,
   );
 
-  /** @param {{ range?: string, metric?: string, table?: boolean }} change */
+  /** @param {{ range?: string, metric?: string, table?: boolean, beside?: string }} change */
   function choose(change) {
     range = change.range ?? range;
     fits ||= change.range !== undefined;
     name = change.metric ?? name;
     asTable = change.table ?? asTable;
+    beside = change.beside ?? beside;
     remember({
+      banding: beside || null,
       rentang: fits ? range : null,
       metrik: name === state.kinds.get(device.kind)?.primary ? null : name,
       tampil: asTable ? "tabel" : null,
@@ -130,7 +147,14 @@ export function deviceChart(device) {
       from = to - (RANGES.find(([each]) => each === range)?.[1] ?? 24) * HOUR_MS;
     attribute(element, "aria-busy", "true");
     try {
-      series = await loadSeries(device, wanted, from, to, control.signal);
+      const [own, ...more] = await Promise.all([
+        loadSeries(device, wanted, from, to, control.signal),
+        ...linesBeside(wanted, from, to, control.signal),
+      ]);
+      series = own;
+      others = more.filter((line) => line !== null);
+      const below = belowOf(device, wanted.name);
+      lower = below && (await loadSeries(device, below, from, to, control.signal));
     } catch (error) {
       if (control.signal.aborted) return;
       series = null;
@@ -143,6 +167,15 @@ export function deviceChart(device) {
       return;
     }
     draw();
+  }
+
+  /** @param {import("./store.js").Metric} wanted @param {number} from @param {number} to @param {AbortSignal} signal */
+  function linesBeside(wanted, from, to, signal) {
+    const other = state.devices.get(beside);
+    return [
+      ...(other ? [otherLine(other, wanted, from, to, signal)] : []),
+      ...(hasExpected(device, wanted.name) ? [expectedLine(device, from, to, signal)] : []),
+    ];
   }
 
   /**
@@ -164,6 +197,7 @@ export function deviceChart(device) {
     const shown = metric(),
       language = document.documentElement.lang;
     fillMetrics(shown?.name);
+    fillCompare();
     const empty = series !== null && !series.values.some((value) => value !== null) && !series.suspect.length;
     attribute(twin, "aria-pressed", String(asTable));
     legend.hidden = asTable || !series || empty;
@@ -190,13 +224,21 @@ export function deviceChart(device) {
     }
     redrawLegend(shown);
     const bounds =
-      shown.name === "level_m" ? (boundsOf(device.attributes) ?? []).map((value, i) => ({ siaga: 3 - i, value })) : [];
+      shown.name === LEVEL ? (boundsOf(device.attributes) ?? []).map((value, i) => ({ siaga: 3 - i, value })) : [];
     try {
-      if (!asTable)
-        await chart.show(
-          { series, metric: shown, bounds, siaga: state.latest.get(device.id)?.siaga ?? null, small: false },
-          summaryOf(series, shown, t(`range_${range}`)),
-        );
+      const below = lower && belowOf(device, shown.name);
+      flow.element.hidden = asTable || !below;
+      if (asTable) return;
+      const expected = shown.name === LEVEL && range !== "30d" ? way() : null;
+      const [from, to] = [series.from, series.to];
+      // As far ahead as a quarter of what is looked back at, so that the past is not pressed together.
+      const until = expected ? Math.max(to, Math.min(expected.times[expected.times.length - 1], to + (to - from) / 4)) : to;
+      const common = { siaga: null, small: false, zero: device.kind === "traffic", sync: "device", span: /** @type {[number, number]} */ ([from, until]) };
+      await chart.show(
+        { ...common, series, metric: shown, bounds, siaga: state.latest.get(device.id)?.siaga ?? null, others, forecasts: expected ? [expected] : [], lane: Boolean(below) },
+        summaryOf(series, shown, t(`range_${range}`)),
+      );
+      if (below && lower) await flow.show({ ...common, series: lower, metric: below, bounds: [] }, summaryOf(lower, below, t(`range_${range}`)));
     } catch {
       redraw(note, "library", () => message(t("cannot_load", { what: t("chart") }), "/vendor/uPlot.iife.min.js"));
     }
@@ -204,10 +246,11 @@ export function deviceChart(device) {
 
   /** @param {import("./store.js").Metric} shown */
   function redrawLegend(shown) {
+    const below = belowOf(device, shown.name);
     const { aggregate, low, suspect, gaps } = /** @type {import("./series.js").Series} */ (series);
     redraw(
       legend,
-      `${aggregate} ${low.length > 0} ${suspect.length > 0} ${gaps.length > 0} ${shown.name} ${document.documentElement.lang}`,
+      `${aggregate} ${low.length > 0} ${suspect.length > 0} ${gaps.length > 0} ${shown.name} ${beside} ${others.length} ${way() !== null} ${document.documentElement.lang}`,
       () => [
         h(
           "span",
@@ -215,6 +258,10 @@ export function deviceChart(device) {
           h(aggregate === "total" || aggregate === "change" ? "i.bars" : "i.line"),
           `${said(shown.label)}, ${t({ raw: "measured", mean: "mean", total: "total", change: "change" }[aggregate])}`,
         ),
+        below && h("span", {}, h("i.line"), t("below", { metric: said(below.label) })),
+        state.devices.has(beside) && h("span", {}, h("i.other"), deviceName(beside)),
+        hasExpected(device, shown.name) && others.length > 0 && h("span", {}, h("i.other"), t("should_draw")),
+        shown.name === LEVEL && way() !== null && h("span", {}, h("i.forecast"), t("forecast_interval")),
         low.some((value) => value !== null) && h("span", {}, h("i.band"), t("min_max")),
         suspect.length > 0 && h("span", {}, h("i.ring"), t("suspect_points")),
         gaps.length > 0 && h("span", {}, h("i.hatch"), t("gap")),
@@ -235,6 +282,16 @@ export function deviceChart(device) {
           { value: each.name, selected: each.name === chosen, disabled: long && !each.rollup && each.name !== chosen },
           said(each.label),
         ),
+      ),
+    );
+  }
+
+  function fillCompare() {
+    const all = comparable(device);
+    compare.hidden = !all.length;
+    redraw(compare, `${all.map((each) => each.id)} ${beside} ${document.documentElement.lang}`, () =>
+      [["", t("compare_none")], ...all.map((each) => [each.id, each.id === device.attributes.upstream ? t("upstream_is", { name: deviceName(each.id) }) : deviceName(each.id)])].map(([value, words]) =>
+        h("option", { value, selected: value === beside }, words),
       ),
     );
   }
@@ -273,9 +330,11 @@ export function deviceChart(device) {
   return {
     element,
     append,
+    draw,
     close() {
       asking?.abort();
       chart.close();
+      flow.close();
     },
   };
 }

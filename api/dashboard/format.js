@@ -112,6 +112,12 @@ export function day(at) {
   return kept("day", (l) => new Intl.DateTimeFormat(l, options)).format(ms(at));
 }
 
+/** November 2026 @param {number | string} at */
+export function monthName(at) {
+  const options = /** @type {const} */ ({ timeZone: zone(), month: "long", year: "numeric" });
+  return kept("month", (l) => new Intl.DateTimeFormat(l, options)).format(ms(at));
+}
+
 /** 23 Nov @param {number | string} at */
 export function shortDay(at) {
   const options = /** @type {const} */ ({ timeZone: zone(), day: "numeric", month: "short" });
@@ -121,6 +127,13 @@ export function shortDay(at) {
 /** 01.07 today, 23 Nov 18.24 on another day. @param {number | string} at */
 export function moment(at) {
   return day(at) === day(now()) ? time(at) : `${shortDay(at)} ${time(at)}`;
+}
+
+/** What a field for date and time means on the clock of the regency, wherever this browser is. @param {string} text */
+export function momentOf(text) {
+  const guess = Date.parse(`${text}Z`);
+  const shown = new Date(guess).toLocaleString("sv-SE", { timeZone: zone() }).replace(" ", "T");
+  return guess - (Date.parse(`${shown}Z`) - guess);
 }
 
 /** 1 j 47 mnt @param {number} age  ms */

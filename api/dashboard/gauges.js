@@ -1,17 +1,21 @@
 /**
  * The table of gauges with their ladders. Rows keep their places whatever happens to a river: position is memory.
- * Order: river, then name, as nothing tells which gauge lies upstream.
+ * Order: water by water, and each downstream.
  */
 
 import { attribute, h, keyed, redraw } from "./dom.js";
-import { number, signed } from "./format.js";
+import { now } from "./clock.js";
+import { aheadOf, nextExpected } from "./forecast_ahead.js";
+import { moment, number, signed, time } from "./format.js";
 import { boundsOf, drawLadder, makeLadder, nextLevel } from "./ladder.js";
 import { levelMark, trendArrow, unknownMark } from "./marks.js";
 import { dataAge, isOld, latestValue, metricOf } from "./parts.js";
 import { deviceName, hasLadder, state } from "./store.js";
+import { basinsOf } from "./views/rivers_basins.js";
 import { t } from "./words/ladder.js";
 
 /** @typedef {import("./store.js").Device} Device */
+/** @typedef {import("./forecast_way.js").Forecast} Forecast */
 /** @typedef {{ device: Device, river: string | null }} Row */
 
 const LEVEL = "level_m";
@@ -32,13 +36,14 @@ function byRiver(a, b) {
 }
 
 /** A name on one line often begins with its river, which stands at the left already. @param {Device} device */
-function shortName(device) {
+export function shortName(device) {
   const name = deviceName(device.id),
     prefix = `${device.attributes.river} di `;
   return device.attributes.river && name.startsWith(prefix) ? name.slice(prefix.length) : name;
 }
 
-export function gaugesTable() {
+/** @param {() => readonly Forecast[]} forecasts */
+export function gaugesTable(forecasts) {
   const levels = h("div.levels");
   const body = h("tbody");
   const head = h(
@@ -60,7 +65,8 @@ export function gaugesTable() {
   const element = h("div.gauges", { tabindex: -1 }, h("table", {}, head, body));
 
   function update() {
-    const devices = gauges();
+    const devices = basinsOf(gauges()).flatMap((basin) => basin.gauges.map((gauge) => gauge.device));
+    const known = new Map(forecasts().map((forecast) => [forecast.device_id, forecast]));
     const standing = new Set(devices.map((device) => siagaOf(device.id)));
     // The legend is alive: filled only while some gauge is at that level.
     redraw(levels, `${[...standing].sort()}${document.documentElement.lang}`, () =>
@@ -83,7 +89,7 @@ export function gaugesTable() {
       rows,
       (row) => row.device.id,
       (row) => makeRow(row.device),
-      updateRow,
+      (row, item) => updateRow(row, item, known.get(item.device.id)),
     );
     return devices.length;
   }
@@ -124,8 +130,8 @@ function makeRow(device) {
   return row;
 }
 
-/** @param {any} row @param {Row} item */
-function updateRow(row, { device, river }) {
+/** @param {any} row @param {Row} item @param {Forecast} [forecast] */
+function updateRow(row, { device, river }, forecast) {
   const cells = /** @type {ReturnType<typeof makeRow>["cells_"]} */ (row.cells_);
   const latest = state.latest.get(device.id);
   const stale = isOld(latest);
@@ -137,13 +143,15 @@ function updateRow(row, { device, river }) {
   attribute(row, "class", stale ? "stale" : null);
   redraw(cells.river, String(river), () => river ?? "");
   redraw(cells.sign, `${siaga} ${lost}`, () => signOf(siaga, lost));
-  drawLadder(cells.steps, bounds, { level, rate, siaga, stale });
+  const told = stale || lost ? undefined : forecast;
+  drawLadder(cells.steps, bounds, { level, rate, siaga, stale, ahead: told ? aheadOf(told, now()) : null });
   redraw(cells.level, `${level} ${latest?.ts} ${stale}`, () => latestValue(latest, metricOf(device.kind, LEVEL)));
   redraw(cells.rate, String(rate?.toFixed(2)), () =>
     rate === null ? "–" : h("span.num", {}, trendArrow(rate), signed(rate, 2)),
   );
-  redraw(cells.next, `${level} ${siaga} ${stale} ${lost} ${bounds}`, () =>
-    nextText(bounds, stale || lost ? null : level, latest !== undefined),
+  const next = told && nextExpected(told);
+  redraw(cells.next, `${level} ${siaga} ${stale} ${lost} ${bounds} ${next?.at} ${next?.earliest} ${document.documentElement.lang}`, () =>
+    next ? expectedText(next) : nextText(bounds, stale || lost ? null : level, latest !== undefined),
   );
   redraw(
     cells.data,
@@ -158,6 +166,15 @@ function signOf(siaga, lost) {
   return levelMark(siaga, { label: `${t("siaga", { n: siaga })}, ${t(`level${siaga}`)}` });
 }
 
+/** Siaga 2 · 02.20 (02.00–02.50) @param {import("./forecast_way.js").Expected} next */
+const expectedText = ({ siaga, at, earliest, latest }) =>
+  h(
+    "span.num",
+    {},
+    h("b", {}, `${t("siaga", { n: siaga })} · ${moment(at)}`),
+    h("span.interval.t2", {}, ` (${time(earliest)}–${time(latest)})`),
+  );
+
 /** @param {import("./ladder.js").Bounds | null} bounds @param {number | null} level @param {boolean} reported */
 function nextText(bounds, level, reported) {
   if (!bounds) return h("span.t3", {}, t("no_bounds"));
@@ -165,9 +182,9 @@ function nextText(bounds, level, reported) {
   const { siaga, away } = nextLevel(bounds, level);
   const metres = `${number(Math.abs(away), 2)} m`;
   return h(
-    "span.num",
+    "span.num.t3",
     {},
-    h("b", {}, t("siaga", { n: siaga })),
+    t("siaga", { n: siaga }),
     ` · ${t(away > 0 ? "to_go" : "above_top", { m: metres })}`,
   );
 }

@@ -3,14 +3,14 @@
 import { s } from "./dom.js";
 
 /** What a part of a strip is: its height says how much, its class what (css/base.css).
- *  @typedef {{ from: number, to: number, share: number, is: "on" | "alarm" | "was" | "unknown" }} Part */
+ *  @typedef {{ from: number, to: number, share: number, is: "on" | "alarm" | "was" | "unknown" | "busy" | "jammed" }} Part */
 
 /**
- * @param {{ from: number, to: number, parts: Part[], label: string, ticks?: number[], width?: number, height?: number }}
- *   options  times in one unit; ticks: where a thin line stands over the whole height
+ * @param {{ from: number, to: number, parts: Part[], label: string, ticks?: number[], due?: [number, number] | null, width?: number,
+ *   height?: number }} options  times in one unit; ticks: where a thin line stands over the whole height; due: the line below only there
  * @returns {SVGElement}
  */
-export function strip({ from, to, parts, label, ticks = [], width = 240, height = 22 }) {
+export function strip({ from, to, parts, label, ticks = [], due = [from, to], width = 240, height = 22 }) {
   const x = (/** @type {number} */ at) => (width * (Math.min(Math.max(at, from), to) - from)) / (to - from);
   const round = (/** @type {number} */ n) => Math.round(n * 10) / 10;
   /** One path per state. @type {Map<string, string>} */
@@ -23,7 +23,7 @@ export function strip({ from, to, parts, label, ticks = [], width = 240, height 
   return s(
     "svg.strip",
     { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
-    s("path.base", { d: `M0 ${height}H${width}` }),
+    due && s("path.base", { d: `M${round(x(due[0]))} ${height}H${round(x(due[1]))}` }),
     [...paths].map(([is, d]) => s(`path.${is}`, { d })),
     ticks.map((at) => s("path.tick", { d: `M${round(x(at))} 0V${height}` })),
   );
@@ -33,13 +33,16 @@ export function strip({ from, to, parts, label, ticks = [], width = 240, height 
  * The course of a value; where nothing is known the line breaks.
  * @param {(number | null)[]} values
  * @param {string} label
- * @param {{ width?: number, height?: number }} [options]
+ * @param {{ width?: number, height?: number, least?: number }} [options]  least: what the whole height stands for at least,
+ *   so that noise looks like noise
  * @returns {SVGElement}
  */
-export function spark(values, label, { width = 72, height = 20 } = {}) {
+export function spark(values, label, { width = 72, height = 20, least = 0 } = {}) {
   const known = /** @type {number[]} */ (values.filter((value) => value !== null));
-  const low = Math.min(...known),
-    span = Math.max(...known) - low;
+  const lowest = Math.min(...known),
+    range = Math.max(...known) - lowest;
+  const span = Math.max(range, least),
+    low = lowest - (span - range) / 2;
   let pen = "M";
   const d = values.map((value, i) => {
     if (value === null) return ((pen = "M"), "");

@@ -7,7 +7,7 @@ import { moveInRows } from "./rows.js";
  * @template T
  * @typedef {object} Column
  * @property {string} name  class of its cells
- * @property {string} words  of its head
+ * @property {import("./dom.js").Child} words  of its head
  * @property {(item: T) => string} key  what the cell depends on
  * @property {(item: T) => any} cell
  */
@@ -15,9 +15,10 @@ import { moveInRows } from "./rows.js";
 /**
  * @template T
  * @param {{ label: string, columns: Column<T>[], keyOf: (item: T) => string, open?: (item: T) => void,
- *   rowClass?: (item: T) => string }} options  open: what Enter and a click on a row do
+ *   rowClass?: (item: T) => string, current?: (item: T) => boolean }} options  open: what Enter and a click on a row do;
+ *   current: the row that is shown beside
  */
-export function makeTable({ label, columns, keyOf, open, rowClass = () => "" }) {
+export function makeTable({ label, columns, keyOf, open, rowClass = () => "", current = () => false }) {
   const heads = columns.map(({ name, words }) => h(`th.${name}`, { scope: "col" }, words));
   const body = h("tbody");
   const table = h("table.rows", { "aria-label": label }, h("thead", {}, h("tr", {}, heads)), body);
@@ -34,6 +35,7 @@ export function makeTable({ label, columns, keyOf, open, rowClass = () => "" }) 
   /** @param {HTMLTableRowElement} row @param {T} item */
   function update(row, item) {
     attribute(row, "class", rowClass(item) || null);
+    attribute(row, "aria-current", current(item) && "true");
     columns.forEach(({ key, cell }, i) =>
       redraw(row.cells[i], `${key(item)} ${document.documentElement.lang}`, () => cell(item)),
     );

@@ -2,6 +2,9 @@
 
 import { deviceChart } from "../device_chart.js";
 import { alertsOf, boundsTable, facts, valuesTable } from "../device_facts.js";
+import { forecastPanel } from "../device_forecast.js";
+import { ledgerPanel } from "../device_ledger.js";
+import { deviceWindow } from "../device_window.js";
 import { attribute, h, redraw, text } from "../dom.js";
 import { moment, said, signed } from "../format.js";
 import { freshness, measuredAt } from "../freshness.js";
@@ -83,6 +86,7 @@ function parts(id) {
   const name = h("h2"),
     chip = h("span.level-chip"),
     numbers = h("dl.head-facts");
+  const actions = h("div.head-actions.end", {});
   const header = h(
     "header.device-head",
     {},
@@ -101,21 +105,31 @@ function parts(id) {
     ),
     chip,
     numbers,
+    actions,
+  );
+  actions.append(
     h(
-      "a.btn.end.csv",
+      "a.btn.csv",
       { href: `/api/v1/readings?device=${encodeURIComponent(id)}&from=-30d&format=csv`, download: `${id}.csv` },
       icon("download"),
       t("csv"),
     ),
   );
-  const chart = deviceChart(device());
+  const kind = state.kinds.get(device().kind);
+  const forecast = kind && hasLadder(kind) ? forecastPanel(id, () => chart.draw()) : null;
+  const chart = deviceChart(device(), () => forecast?.way() ?? null);
+  const ledger = ledgerPanel(id),
+    work = deviceWindow(id);
   const values = panel("values", t("latest_values")),
     bounds = panel("bounds", t("thresholds")),
     about = panel("about", t("device")),
     alerts = panel("its", t("its_alerts"));
   about.body.className = "body";
   bounds.element.hidden = true;
-  const side = h("div.side", {}, values.element, bounds.element, alerts.element, about.element);
+  actions.append(work.button);
+  header.append(work.strip);
+  const side = h("div.side", {}, values.element, forecast?.element, about.element),
+    below = h("div.below", {}, ledger.element, bounds.element, alerts.element);
   const past = resource(`alerts?state=all&historical=any&device=${encodeURIComponent(id)}&limit=${ALERTS}`, showAlerts, {
     topics: ["alerts"],
     watch: () => keyOf([...state.alerts.values()].filter((alert) => alert.device_id === id)),
@@ -189,7 +203,7 @@ function parts(id) {
 
   showAlerts();
   return {
-    elements: [header, chart.element, side],
+    elements: [header, chart.element, below, side],
     /** @param {Set<string>} topics */
     update(topics) {
       const latest = state.latest.get(id),
@@ -203,11 +217,14 @@ function parts(id) {
       redraw(bounds.body, `${latest?.ts} ${limits === null} ${isOld(latest)} ${language}`, () => limits);
       redraw(about.body, `${JSON.stringify(device())} ${state.districts.size} ${language}`, () => facts(device()));
       if (topics.has("latest")) chart.append();
+      if (topics.has("stream")) chart.draw();
+      forecast?.update();
+      ledger.update();
+      work.update();
       showAlerts();
     },
     close() {
-      past.close();
-      chart.close();
+      for (const each of [past, chart, forecast, ledger, work]) each?.close();
     },
   };
 }
