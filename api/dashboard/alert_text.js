@@ -1,10 +1,11 @@
 /** What is said of an alert on several screens: its value now, its place, its state. */
 
+import { isOver } from "./alert_groups.js";
 import { h } from "./dom.js";
-import { UNKNOWN, moment, signed } from "./format.js";
+import { UNKNOWN, moment, number, signed } from "./format.js";
 import { isOld, kindName, metricOf, quantity, quantityText } from "./parts.js";
 import { districtName, state } from "./store.js";
-import { t } from "./words/alerts.js";
+import { t } from "./words/alert.js";
 
 /** @typedef {import("./store.js").Alert} Alert */
 
@@ -19,7 +20,10 @@ export function alertMetric(alert) {
  * @returns {HTMLElement}
  */
 export function valueNow(alert) {
+  if (alert.members !== null)
+    return h("span.num", {}, h("span.v.b", {}, number(alert.members)), h("span.unit", {}, ` ${t("devices_unit")}`));
   const metric = alertMetric(alert);
+  if (metric && isOver(alert)) return quantity(alert.value, metric);
   const latest = state.latest.get(alert.device_id);
   if (!metric || !latest) return h("span.t3", {}, UNKNOWN);
   return h(isOld(latest) ? "span.stale" : "span", {}, quantity(latest.values[metric.name], metric));
@@ -28,7 +32,7 @@ export function valueNow(alert) {
 /** m/h, where rates are known. @param {Alert} alert */
 export function rateText(alert) {
   const latest = state.latest.get(alert.device_id);
-  if (!latest || isOld(latest) || latest.rate === null || latest.rate === undefined) return "";
+  if (isOver(alert) || !latest || isOld(latest) || latest.rate === null || latest.rate === undefined) return "";
   return `${signed(latest.rate, 2)} ${t("per_hour")}`;
 }
 
@@ -45,7 +49,7 @@ export function placeText(alert) {
 export function alertValue(alert) {
   const metric = alertMetric(alert);
   const latest = state.latest.get(alert.device_id);
-  if (!alert.metric || !metric || !latest) return "";
+  if (!alert.metric || !metric || !latest || isOver(alert)) return "";
   return [quantityText(latest.values[metric.name], metric), rateText(alert)].filter(Boolean).join(", ");
 }
 
@@ -54,6 +58,13 @@ export const sentence = (alert) => [alertValue(alert), placeText(alert)].filter(
 
 /** @param {Alert} alert @returns {{ word: string, sub: string }} */
 export function stateText(alert) {
+  if (alert.shelved_until)
+    return {
+      word: t("shelved_until", { time: moment(alert.shelved_until) }),
+      sub: [alert.shelved_by, alert.shelved_why].filter(Boolean).join(": "),
+    };
+  if (alert.suppressed) return { word: t("suppressed"), sub: heldBy(alert) };
+  if (alert.historical) return { word: t("historical"), sub: t(alert.superseded ? "superseded" : "never_paged") };
   const cleared = alert.state === "cleared";
   const word = cleared ? t("cleared") : alert.worsened ? t("worsened") : t("active");
   const acked =
@@ -64,6 +75,13 @@ export function stateText(alert) {
       : t("not_acked");
   if (!cleared || !alert.cleared_at) return { word, sub: acked };
   return { word, sub: alert.acked ? moment(alert.cleared_at) : `${moment(alert.cleared_at)}, ${acked}` };
+}
+
+/** Who or what holds an alert back. @param {Alert} alert */
+function heldBy(alert) {
+  if (alert.suppressed && alert.suppressed !== "parent") return workName(alert.suppressed);
+  const parent = alert.parent_id === null ? undefined : state.alerts.get(alert.parent_id);
+  return t("by_parent", { what: parent ? subjectName(parent.device_id, parent.device_name) : `#${alert.parent_id}` });
 }
 
 /**
@@ -80,8 +98,21 @@ export function levelName(alert, severity, siaga) {
   return severity === null ? t("level4") : t(`sev${severity}`);
 }
 
-/** @param {number | null} value @param {Alert} alert */
+/** An incident counts devices. @param {number | null} value @param {Alert} alert */
 export function valueText(value, alert) {
+  if (alert.members !== null && value !== null) return `${number(value)} ${t("devices_unit")}`;
   const metric = alertMetric(alert);
   return value === null || !metric ? "" : quantityText(value, metric);
+}
+
+/** Why nobody is told of a device for a time. @param {"maintenance" | "out_of_service"} what */
+export const workName = (what) => t(`by_${what}`);
+
+/** Devices that have something in common. @param {string} by  panel, river … @param {string} name */
+export const groupName = (by, name) => `${t(`scope_${by}`)} ${name}`;
+
+/** A device by its name, and what stands for many by what it is. @param {string} id @param {string} name */
+export function subjectName(id, name) {
+  const [, by, group] = /^\$(\w+)\/(.+)$/.exec(id) ?? [];
+  return group ? groupName(by, group) : name;
 }

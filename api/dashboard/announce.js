@@ -18,16 +18,18 @@ export const announcers = [polite, assertive, toastBox];
 /**
  * @param {string} message
  * @param {"check" | "person" | "alerts"} [sign]
+ * @param {{ action?: HTMLElement | null, ms?: number }} [options]  action: a button that belongs to it
  */
-export function toast(message, sign = "check") {
+export function toast(message, sign = "check", { action = null, ms = TOAST_MS } = {}) {
   redraw(toastBox, `${message} ${performance.now()}`, () => [
     icon(sign),
     h("span", {}, message),
+    action,
     h("button.btn.quiet.small.dismiss", { type: "button", onclick: hide }, t("close")),
   ]);
   toastBox.hidden = false;
   clearTimeout(toastTimer);
-  toastTimer = window.setTimeout(hide, TOAST_MS);
+  toastTimer = window.setTimeout(hide, ms);
 }
 
 /** @returns {boolean} whether there was one */

@@ -3,7 +3,9 @@
 import { hide } from "./announce.js";
 import { go } from "./router.js";
 import { keysDialog } from "./settings.js";
+import { quietSound } from "./sound.js";
 import { compareAlerts, state } from "./store.js";
+import { undoLast } from "./undo.js";
 import { PAGES } from "./views/table.js";
 
 const GO_MS = 1500;
@@ -61,6 +63,8 @@ function handled(event, view) {
   if (key === "Escape") return back(view);
   if (view?.key?.(event)) return true;
   if (key === "n") return toNextUnacked();
+  if (key === "z") return undoLast();
+  if (key === "m") return quietSound();
   return false;
 }
 

@@ -25,27 +25,40 @@ export const digitY = (severity) => (severity === 2 ? 12.6 : 11.5);
 export const severityOf = (siaga) => (siaga >= NORMAL_LEVEL ? null : NORMAL_LEVEL - siaga);
 
 /**
- * How an alert's mark is filled: filled needs somebody, outlined has somebody, dashed is over but unseen.
- * @param {{ acked: boolean, state: string }} alert
+ * How an alert's mark is filled: filled needs somebody, outlined has somebody or is put aside, dashed is over but unseen.
+ * @param {{ acked: boolean, state: string, shelved_until?: string | null, suppressed?: string | null, historical?: boolean }} alert
  * @returns {Fill}
  */
 export function fillOf(alert) {
-  if (alert.acked) return "outlined";
+  if (alert.acked || alert.shelved_until || alert.suppressed || alert.historical) return "outlined";
   return alert.state === "cleared" ? "cleared" : "filled";
 }
 
+/** What stands in a mark instead of a digit: put aside for a time, held back, only about the past. */
+const SIGNS = {
+  shelved: "M6.4 5.6v4.8M9.6 5.6v4.8",
+  suppressed: "M5.4 8h5.2",
+  historical: "M8 5.2V8l2 1.6",
+};
+
 /**
  * @param {number} severity
- * @param {{ fill?: Fill, digit?: number | null, size?: number, fresh?: boolean, label?: string | null }} [options]
- *   label null: the same word stands beside it
+ * @param {{ fill?: Fill, digit?: number | null, size?: number, fresh?: boolean, label?: string | null, many?: boolean,
+ *   sign?: keyof typeof SIGNS | null }} [options]  label null: the same word stands beside it; many: an incident
  * @returns {SVGElement}
  */
-export function severityMark(severity, { fill = "filled", digit = null, size = 16, fresh = false, label = null } = {}) {
-  const level = digit !== null && digit < NORMAL_LEVEL && fill !== "cleared";
+export function severityMark(
+  severity,
+  { fill = "filled", digit = null, size = 16, fresh = false, label = null, many = false, sign = null } = {},
+) {
+  const level = digit !== null && digit < NORMAL_LEVEL && fill !== "cleared" && !sign;
   return s(
     `svg.mark.sev${severity}.${fill}${fresh ? ".fresh" : ""}`,
     named(size, label),
+    // An incident is a pile of marks.
+    many && s("path.behind", { d: SHAPES[/** @type {0} */ (severity)], transform: "translate(3.4 -2.2)" }),
     s("path.shape", { d: SHAPES[/** @type {0} */ (severity)] }),
+    sign && s("path.check", { d: SIGNS[sign], transform: severity === 2 ? "translate(0 1.6)" : null }),
     level && s("text", { x: 8, y: digitY(severity) }, digit),
     fill === "cleared" &&
       s("path.check", { d: severity === 2 ? "M5.2 10l1.9 1.9 3.6-3.9" : "M5.2 8.2l1.9 1.9 3.6-3.9" }),
@@ -103,7 +116,17 @@ function named(size, label) {
 export function alertLabel(alert) {
   const what =
     alert.siaga !== null && alert.rule === "siaga" ? t("siaga", { n: alert.siaga }) : t(`sev${alert.severity}`);
-  return t({ filled: "mark_unacked", outlined: "mark_acked", cleared: "mark_cleared" }[fillOf(alert)], { what });
+  const named = alert.members === null ? what : t("mark_incident", { what });
+  const sign = signOf(alert);
+  if (sign) return `${named}, ${t(`mark_${sign}`)}`;
+  return t({ filled: "mark_unacked", outlined: "mark_acked", cleared: "mark_cleared" }[fillOf(alert)], { what: named });
+}
+
+/** @param {import("./store.js").Alert} alert @returns {keyof typeof SIGNS | null} */
+function signOf(alert) {
+  if (alert.shelved_until) return "shelved";
+  if (alert.suppressed) return "suppressed";
+  return alert.historical ? "historical" : null;
 }
 
 /**
@@ -111,7 +134,9 @@ export function alertLabel(alert) {
  * @param {{ size?: number, fresh?: boolean }} [options]
  */
 export function alertMark(alert, { size = 16, fresh = false } = {}) {
-  const options = { fill: fillOf(alert), digit: alert.siaga, size, fresh, label: alertLabel(alert) };
+  const many = alert.members !== null,
+    sign = signOf(alert);
+  const options = { fill: fillOf(alert), digit: alert.siaga, size, fresh, label: alertLabel(alert), many, sign };
   return severityMark(alert.severity, options);
 }
 

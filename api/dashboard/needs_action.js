@@ -1,7 +1,7 @@
-/** Perlu tindakan: what nobody looks after yet, worst first, with one button each. */
+/** Perlu tindakan: what nobody looks after yet, worst first, with one button each; in a surge what is alike is one row. */
 
-import { acknowledge } from "./acknowledge.js";
-import { ackButton, updateAckButton } from "./ack_button.js";
+import { ackButton, acknowledge, updateAckButton } from "./ack_button.js";
+import { isIncident, isSurge } from "./alert_groups.js";
 import { sentence } from "./alert_text.js";
 import { now } from "./clock.js";
 import { attribute, h, keyed, redraw, text } from "./dom.js";
@@ -12,7 +12,7 @@ import { ageOf, failure, message, missing, panel, skeleton } from "./parts.js";
 import { compareAlerts, state } from "./store.js";
 import { t } from "./words/situation.js";
 
-/** @typedef {import("./store.js").Alert} Alert */
+/** @typedef {import("./store.js").Alert & { alike?: number }} Alert  alike: so many more of its rule and district */
 
 const ROWS = 6;
 const FRESH_MS = 5_000;
@@ -27,10 +27,11 @@ export function needsAction(lastEvent) {
   const order = new HeldOrder(list, (/** @type {Alert} */ alert) => alert.id, update);
 
   function update() {
-    const wanted = [...state.alerts.values()].filter((alert) => !alert.acked).sort(compareAlerts);
+    const unacked = [...state.alerts.values()].filter((alert) => !alert.acked).sort(compareAlerts);
+    const wanted = isSurge() ? alike(unacked) : unacked;
     const gone = missing(["alerts", "kinds"]);
-    const rows = order.arrange(wanted.slice(0, ROWS), (id) => state.alerts.get(id) ?? acked(order.shown.get(id)));
-    text(meta, gone || !wanted.length ? "" : t("n_unacked", { n: number(wanted.length) }));
+    const rows = order.arrange(wanted.slice(0, ROWS), (id) => now_of(order.shown.get(id), state.alerts.get(id)));
+    text(meta, gone || !unacked.length ? "" : unackedText(unacked));
     text(end, state.counts ? t("n_open", { n: number(state.counts.open) }) : "");
     const first = rows.find((alert) => !alert.acked)?.id;
     keyed(
@@ -75,8 +76,37 @@ export function needsAction(lastEvent) {
   };
 }
 
-/** An alert that has left the open ones was acknowledged and is over. @param {Alert | undefined} alert */
-const acked = (alert) => alert && { ...alert, acked: true };
+/**
+ * A row that keeps its place, as it is now: an alert that has left the open ones was acknowledged and is over.
+ * @param {Alert | undefined} row @param {Alert | undefined} alert
+ */
+function now_of(row, alert) {
+  if (!row) return undefined;
+  return alert ? { ...alert, alike: row.alike } : { ...row, acked: true };
+}
+
+/** @param {Alert[]} unacked */
+function unackedText(unacked) {
+  if (!isSurge()) return t("n_unacked", { n: number(unacked.length) });
+  const incidents = unacked.filter(isIncident).length;
+  return t("surge_unacked", { incidents: number(incidents), single: number(unacked.length - incidents) });
+}
+
+/**
+ * Incidents each in a row, and of other alerts one for each rule, district and severity: the first, and how many are alike.
+ * @param {Alert[]} unacked  in order
+ * @returns {Alert[]}
+ */
+function alike(unacked) {
+  /** @type {Map<string, Alert>} */
+  const rows = new Map();
+  for (const alert of unacked) {
+    const key = isIncident(alert) ? String(alert.id) : `${alert.rule} ${alert.district} ${alert.severity}`;
+    const first = rows.get(key);
+    rows.set(key, first ? { ...first, alike: (first.alike ?? 0) + 1 } : alert);
+  }
+  return [...rows.values()].sort((a, b) => b.severity - a.severity || Number(isIncident(b)) - Number(isIncident(a)));
+}
 
 /** @param {Alert} alert */
 function makeRow(alert) {
@@ -100,7 +130,10 @@ function updateRow(row, alert, first) {
   redraw(mark, `${alert.version} ${fillOf(alert)} ${fresh} ${document.documentElement.lang}`, () =>
     alertMark({ ...alert, siaga: null }, { fresh }),
   );
-  text(title, said(alert.title) + (alert.state === "cleared" ? ` – ${t("cleared").toLowerCase()}` : ""));
+  const more = alert.alike ? ` ${t("and_alike", { n: number(alert.alike) })}` : "";
+  text(title, said(alert.title) + more + (alert.state === "cleared" ? ` – ${t("cleared").toLowerCase()}` : ""));
+  // Many are not acknowledged by one slip of a finger: the row leads to the list.
+  button.hidden = more !== "";
   text(line, sentence(alert));
   text(
     why,

@@ -1,4 +1,4 @@
-/** The evidence beside an alert: six hours of its metric, up to now or around its beginning. */
+/** The evidence beside an alert: six hours of its metric up to now, with what is expected; or around its beginning. */
 
 import { makeChart } from "./chart.js";
 import { now } from "./clock.js";
@@ -6,11 +6,14 @@ import { h, redraw } from "./dom.js";
 import { boundsOf } from "./ladder.js";
 import { message } from "./parts.js";
 import { loadSeries } from "./series.js";
+import { call } from "./load.js";
 import { state } from "./store.js";
 import { summaryOf } from "./summary.js";
+import { wayOf } from "./forecast_way.js";
 import { t } from "./words/alerts.js";
 
 const HOURS_MS = 6 * 3_600_000;
+const AHEAD_MS = 3 * 3_600_000;
 const AGAIN_MS = 60_000;
 
 /** @param {HTMLElement} place */
@@ -42,7 +45,10 @@ export function smallChart(place) {
     title.textContent = over ? t("around_start") : t("evidence");
     if (first) chart.element.classList.add("waiting");
     try {
-      const series = await loadSeries(device, metric, to - HOURS_MS, to, control.signal);
+      const [series, forecasts] = await Promise.all([
+        loadSeries(device, metric, to - HOURS_MS, to, control.signal),
+        over ? [] : expected(device, metric.name, control.signal),
+      ]);
       if (control.signal.aborted) return;
       const empty = !series.values.some((value) => value !== null);
       chart.element.hidden = empty;
@@ -51,7 +57,17 @@ export function smallChart(place) {
       const lines = (bounds ?? []).map((value, i) => ({ siaga: 3 - i, value }));
       if (!empty)
         await chart.show(
-          { series, metric, bounds: lines, siaga: state.latest.get(device.id)?.siaga ?? null, small: true },
+          {
+            series,
+            metric,
+            bounds: lines,
+            siaga: state.latest.get(device.id)?.siaga ?? null,
+            small: true,
+            forecasts,
+            ...(forecasts.length
+              ? { span: /** @type {[number, number]} */ ([series.from, (to + AHEAD_MS) / 1000]) }
+              : {}),
+          },
           summaryOf(series, metric, t("evidence")),
         );
       chart.element.classList.remove("waiting");
@@ -70,4 +86,19 @@ export function smallChart(place) {
       chart.close();
     },
   };
+}
+
+/**
+ * The way a gauge is expected to go; without it the chart is what was measured.
+ * @param {import("./store.js").Device} device @param {string} metric @param {AbortSignal} signal
+ */
+async function expected(device, metric, signal) {
+  if (metric !== "level_m") return [];
+  try {
+    const { items } = await call(`forecasts?device=${device.id}`, { signal });
+    const way = items.length ? wayOf(items[0]) : null;
+    return way ? [way] : [];
+  } catch {
+    return [];
+  }
 }

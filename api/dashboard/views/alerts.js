@@ -1,213 +1,165 @@
-/** Peringatan: what is unowned, since when, how sure, and what has been. A list and one alert beside it. */
+/** Peringatan: what is unowned, since when, how sure, what is to be done. A list and one alert beside it. */
 
-import { itemKey, listHead, makeRow, updateRow } from "../alert_list.js";
+import { act } from "../alert_act.js";
+import { assignDialog, commentDialog, shelveDialog } from "../alert_dialogs.js";
 import { alertDetail } from "../alert_detail.js";
 import { alertFilter } from "../alert_filter.js";
-import { alertHistory } from "../alert_history.js";
+import { byCause, byState } from "../alert_groups.js";
+import { alertKpi } from "../alert_kpi.js";
+import { alertListing } from "../alert_listing.js";
+import { alertPages, newer } from "../alert_pages.js";
 import { isOfDevice } from "../alert_text.js";
-import { attribute, h, keyed, redraw, text } from "../dom.js";
+import { alertWindows } from "../alert_windows.js";
+import { h, redraw, text } from "../dom.js";
 import { number } from "../format.js";
-import { HeldOrder } from "../held.js";
 import { failure, message, missing, skeleton } from "../parts.js";
 import { asked, go, remember } from "../router.js";
-import { moveInRows } from "../rows.js";
+import { tabs as makeTabs } from "../segments.js";
 import { compareAlerts, state } from "../store.js";
+import { surgeBanner } from "../surge.js";
 import { t } from "../words/alerts.js";
 
 /** @typedef {import("../store.js").Alert} Alert */
 
-const PAGE = 200;
 const FOLLOW_MS = 120;
+const TABS = /** @type {const} */ ([
+  ["terbuka", "tab_open"],
+  ["ditunda", "tab_shelved"],
+  ["ditekan", "tab_suppressed"],
+  ["di-luar-layanan", "tab_windows"],
+  ["riwayat", "tab_history"],
+  ["kpi", "tab_kpi"],
+]);
+/** @typedef {typeof TABS[number][0]} Tab */
+/** Where each list that is not that of the open ones comes from, and what belongs to it. */
+const LISTS = {
+  ditunda: {
+    path: "alerts?state=shelved",
+    belongs: (/** @type {Alert} */ a) => a.shelved_until !== null,
+    none: "no_shelved",
+  },
+  ditekan: {
+    path: "alerts?state=suppressed",
+    belongs: (/** @type {Alert} */ a) => a.suppressed !== null,
+    none: "no_suppressed",
+  },
+  riwayat: { path: "alerts?state=closed&historical=any", belongs: () => true, none: "no_history" },
+};
+/** @typedef {keyof typeof LISTS} Paged */
+
+/** @param {string} name @returns {Tab} */
+const tabOf = (name) => TABS.find(([each]) => each === name)?.[0] ?? "terbuka";
 
 /** @returns {import("../router.js").View} */
 export function view() {
-  let tab = asked("tab") === "riwayat" ? "riwayat" : "terbuka";
+  let tab = tabOf(asked("tab"));
   let id = Number(asked("id")) || null;
-  let limit = PAGE,
-    follow = 0;
-  const past = alertHistory(() => {
-    if (tab === "riwayat") update(new Set(["alerts"]));
-  });
-
-  const tabs = h("div.segments", { role: "tablist", "aria-label": t("alerts") });
+  let follow = 0,
+    counted = "";
+  const redrawn = () => update(new Set(["alerts"]));
+  const pages = Object.fromEntries(
+    Object.entries(LISTS).map(([name, { path, belongs }]) => [name, alertPages(path, belongs, redrawn)]),
+  );
+  const tabs = h("div");
   const filter = alertFilter(filtered);
   const order = h("span.t3.end.order");
   const toolbar = h("div.toolbar", {}, tabs, filter.elements, order);
-  const hidden = h("div.held", { role: "status", hidden: true }),
-    waiting = h("div.held", { role: "status", hidden: true });
-  const rows = h("div.al-rows", { role: "rowgroup" });
-  const grid = h("div.al-grid", { role: "grid", "aria-label": t("alerts"), "aria-readonly": "true" }, listHead(), rows);
-  const note = h("div"),
-    more = h("div.more-rows");
-  const foot = h(
-    "div.foot",
-    { "aria-hidden": "true" },
-    keyHint(["J", "K"], "keys_select"),
-    keyHint(["A"], "keys_ack"),
-    keyHint(["Enter"], "keys_open"),
-    h("span.end"),
-    keyHint(["?"], "keys_all"),
-  );
-  const list = h(
-    "section.panel.al",
-    { "aria-label": t("alerts") },
-    hidden,
-    waiting,
-    h("div.al-scroll", {}, grid, note, more),
-    foot,
-  );
-  const detail = alertDetail((alert) => {
-    if (!state.alerts.has(alert.id)) update(new Set(["alerts"]));
-  });
-  const element = h("div.view.alerts", {}, toolbar, list, detail.element);
-  const held = new HeldOrder(
-    rows,
-    (/** @type {Alert} */ alert) => alert.id,
-    () => update(new Set(["alerts"])),
-  );
+  const surge = surgeBanner(filtered);
+  const list = alertListing({ select, selected: () => id, changed: redrawn });
+  const detail = alertDetail(redrawn);
+  /** The tab that is a page of its own. @type {{ element: HTMLElement, update: () => void, close: () => void, key?: (event: KeyboardEvent) => boolean } | null} */
+  let page = null;
+  const place = h("div.page", { hidden: true });
+  const element = h("div.view.alerts", {}, surge.element, toolbar, list.element, detail.element, place);
 
   function filtered() {
-    limit = PAGE;
-    held.renew([]);
-    update(new Set(["alerts"]));
+    list.reset();
+    redrawn();
   }
 
-  /** @param {Set<string>} topics */
+  /** @param {Set<import("../store.js").Topic>} topics */
   function update(topics) {
     if (topics.has("kinds")) filter.fill();
-    redraw(tabs, `${tab} ${state.counts?.open} ${document.documentElement.lang}`, () =>
-      [
-        ["terbuka", t("tab_open")],
-        ["riwayat", t("tab_history")],
-      ].map(([name, word]) =>
-        h(
-          "button",
-          {
-            type: "button",
-            role: "tab",
-            "aria-selected": String(name === tab),
-            "aria-current": name === tab && "true",
-            onclick: () => go(name === "riwayat" ? "/peringatan?tab=riwayat" : "/peringatan"),
-          },
-          word,
-          name === "terbuka" && state.counts && [" ", number(state.counts.open)],
-        ),
-      ),
+    surge.update();
+    const counts = state.counts;
+    redraw(
+      tabs,
+      `${tab} ${counts?.open} ${counts?.shelved} ${counts?.suppressed} ${document.documentElement.lang}`,
+      () => {
+        const n = { terbuka: counts?.open, ditunda: counts?.shelved, ditekan: counts?.suppressed };
+        const of = (/** @type {Tab} */ name) =>
+          name in n && counts ? number(n[/** @type {"ditunda"} */ (name)]) : undefined;
+        const href = (/** @type {Tab} */ name) => (name === "terbuka" ? "/peringatan" : `/peringatan?tab=${name}`);
+        const links = TABS.map(([name]) => ({ name, href: href(name), count: of(name) }));
+        return makeTabs(t("alerts"), links, tab, (name) => t(TABS.find(([each]) => each === name)?.[1] ?? ""));
+      },
     );
-    text(order, t(tab === "terbuka" ? "sort_open" : "sort_history"));
-    if (tab === "terbuka") updateOpen();
-    else updatePast();
+    const now_counted = `${counts?.shelved} ${counts?.suppressed} ${counts?.open}`;
+    if (tab in LISTS && counted !== now_counted) pages[/** @type {Paged} */ (tab)].soon();
+    counted = now_counted;
+    if (page) return page.update();
+    text(
+      order,
+      t(tab === "riwayat" ? "sort_history" : surge.groups() && tab === "terbuka" ? "sort_surge" : "sort_open"),
+    );
+    list.show(tab === "terbuka" ? open() : paged(/** @type {Paged} */ (tab)));
     detail.update();
   }
 
-  function updateOpen() {
+  /** @returns {import("../alert_listing.js").Listing} */
+  function open() {
     const gone = missing(["alerts", "kinds"]);
     const all = gone ? [] : [...state.alerts.values()];
     const wanted = all.filter(filter.passes).sort(compareAlerts);
-    const shown = held.arrange(wanted, (each) => state.alerts.get(each));
-    const unacked = shown.filter((alert) => !alert.acked);
-    // In a held order an acknowledged row keeps its place among the others; the heads count what is, not where it stands.
-    const firstAcked = held.holds
-      ? shown.findIndex((_, i) => shown.slice(i).every((alert) => alert.acked))
-      : unacked.length;
-    const cut = firstAcked < 0 ? shown.length : firstAcked;
-    const groups = /** @type {import("../alert_list.js").Item[]} */ ([]);
-    if (cut > 0) groups.push({ group: "group_unacked", n: unacked.length }, ...shown.slice(0, cut));
-    if (cut < shown.length)
-      groups.push({ group: "group_acked", n: shown.length - unacked.length }, ...shown.slice(cut));
-    draw(groups, gone ? { gone } : wanted.length || !all.length ? null : { none: t("no_match") });
-    const hiddenUnacked = all.filter((alert) => !alert.acked && !filter.passes(alert)).length;
-    lineOver(
-      hidden,
-      hiddenUnacked ? t("hidden_unacked", { n: number(hiddenUnacked) }) : "",
-      t("show_all"),
-      filter.clear,
-    );
-    lineOver(waiting, held.waiting ? t("n_waiting", { n: number(held.waiting) }) : "", t("show"), release, ".");
+    const { held } = list;
+    const shown = held.arrange(wanted, (each) => state.alerts.get(each) ?? state.others.get(each));
+    const unseen = all.filter((alert) => !alert.acked && !filter.passes(alert)).length;
+    const none = () => (all.length ? message(t("no_match")) : calm());
+    return {
+      items: surge.groups() ? byCause(shown, list.unfold) : byState(shown, held.holds, list.unfold),
+      busy: gone?.is === "loading",
+      note: gone
+        ? {
+            key: `${gone.is} ${gone.topic} ${state.failures.get(gone.topic)?.retryAt}`,
+            make: () => (gone.is === "failed" ? failure(t("alerts"), gone.topic) : skeleton(6)),
+          }
+        : shown.length
+          ? null
+          : { key: `none ${all.length} ${state.devices.size}`, make: none },
+      hidden: unseen
+        ? { words: t("hidden_unacked", { n: number(unseen) }), label: t("show_all"), run: filter.clear }
+        : null,
+      waiting: held.waiting
+        ? { words: t("n_waiting", { n: number(held.waiting) }), label: t("show"), run: list.release, key: "." }
+        : null,
+      more: null,
+    };
   }
 
-  function updatePast() {
-    const shown = past.alerts.filter(filter.passes);
-    lineOver(hidden, "", "", () => {});
-    lineOver(waiting, "", "", () => {});
-    const open = new Map(shown.map((alert) => [alert.id, state.alerts.get(alert.id) ?? alert]));
-    draw(
-      [...open.values()],
-      past.instead() ?? (shown.length ? null : { none: t(past.alerts.length ? "no_match" : "no_history") }),
-    );
-  }
+  /** Empty because all is well must not look like empty because it is broken. */
+  const calm = () => message(t("no_open"), t("checks_run", { n: number(state.devices.size) }));
 
-  /**
-   * @param {import("../alert_list.js").Item[]} items
-   * @param {any} instead  what to say when there is nothing
-   */
-  function draw(items, instead) {
-    keyed(
-      rows,
-      items.slice(0, limit),
-      itemKey,
-      (item) => makeRow(item, select),
-      (row, item) => updateRow(row, item, id),
-    );
-    attribute(grid, "aria-rowcount", items.length + 1);
-    grid.hidden = !items.length;
-    const tabbable = rows.querySelector('[aria-selected="true"]') ?? rows.querySelector(".al-row");
-    for (const row of rows.querySelectorAll('[tabindex="0"]')) if (row !== tabbable) attribute(row, "tabindex", -1);
-    if (tabbable) attribute(tabbable, "tabindex", 0);
-    attribute(list, "aria-busy", (instead?.loading || instead?.gone?.is === "loading") && "true");
-    const gone = instead?.gone;
-    redraw(
-      note,
-      JSON.stringify([
-        instead,
-        items.length > 0,
-        document.documentElement.lang,
-        gone && state.failures.get(gone.topic),
-      ]),
-      () => {
-        if (gone) return gone.is === "failed" ? failure(t("alerts"), gone.topic) : skeleton(6);
-        if (instead?.loading) return skeleton(6);
-        if (instead?.failed)
-          return message(
-            t("cannot_load", { what: t("tab_history") }),
-            String(instead.failed.status || ""),
-            h("button.btn.small", { type: "button", onclick: past.more }, t("try_now")),
-          );
-        return items.length ? null : message(instead?.none ?? t("no_open"));
-      },
-    );
-    const rest = items.length - limit;
-    const label =
-      rest > 0
-        ? t("load_more", { n: number(Math.min(PAGE, rest)) })
-        : tab === "riwayat" && past.hasMore()
-          ? t("load_older")
-          : "";
-    redraw(
-      more,
-      label,
-      () =>
-        label &&
-        h(
-          "button.btn",
-          {
-            type: "button",
-            onclick: () => {
-              if (rest > 0) limit += PAGE;
-              else past.more();
-              update(new Set(["alerts"]));
-            },
-          },
-          label,
-        ),
-    );
-  }
-
-  function release() {
-    held.renew([]);
-    /** @type {HTMLElement | null} */ (document.activeElement)?.blur?.();
-    held.over = false;
-    update(new Set(["alerts"]));
+  /** @param {Paged} name @returns {import("../alert_listing.js").Listing} */
+  function paged(name) {
+    const from = pages[name];
+    const shown = from.current().filter(filter.passes);
+    const { failed, loaded } = from;
+    const again = h("button.btn.small", { type: "button", onclick: from.again }, t("try_now"));
+    const what = t(TABS.find(([each]) => each === name)?.[1] ?? "");
+    const none = () =>
+      failed
+        ? message(t("cannot_load", { what }), String(failed.status || ""), again)
+        : loaded
+          ? message(t(from.alerts.length ? "no_match" : LISTS[name].none))
+          : skeleton(6);
+    return {
+      items: shown,
+      busy: !loaded && !failed,
+      note: shown.length ? null : { key: `${name} ${loaded} ${failed?.status} ${from.alerts.length}`, make: none },
+      hidden: null,
+      waiting: null,
+      more: from.hasMore() ? { label: t("load_older"), run: from.more } : null,
+    };
   }
 
   /** @param {number} chosen */
@@ -221,50 +173,82 @@ export function view() {
   function show(chosen) {
     id = chosen;
     element.classList.toggle("chosen", id !== null);
-    for (const row of rows.querySelectorAll(".al-row"))
-      attribute(row, "aria-selected", String(Number(row.dataset.id) === id));
+    list.choose();
     clearTimeout(follow);
     follow = window.setTimeout(() => detail.show(id), FOLLOW_MS);
   }
 
+  function enter() {
+    page?.close();
+    page = tab === "kpi" ? alertKpi() : tab === "di-luar-layanan" ? alertWindows() : null;
+    place.hidden = page === null;
+    place.replaceChildren(...(page ? [page.element] : []));
+    list.element.hidden = detail.element.hidden = page !== null;
+    for (const each of filter.elements) each.hidden = page !== null;
+    order.hidden = page !== null;
+    if (tab in LISTS) pages[/** @type {Paged} */ (tab)].again();
+  }
+
   /** @param {URLSearchParams} query */
   function moved(query) {
-    const next = query.get("tab") === "riwayat" ? "riwayat" : "terbuka";
+    const next = tabOf(query.get("tab") ?? "");
     if (next !== tab) {
       tab = next;
-      limit = PAGE;
-      held.renew([]);
-      if (tab === "riwayat") past.restart();
+      enter();
+      list.reset();
     }
     show(Number(query.get("id")) || null);
-    update(new Set(["alerts"]));
-    rows.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
+    redrawn();
+    list.toChosen();
+  }
+
+  /** The alert that is chosen, as it is known. @returns {Alert | null} */
+  function chosen() {
+    if (id === null) return null;
+    const known = Object.values(pages).flatMap(({ alerts }) => alerts.find((each) => each.id === id) ?? [])[0];
+    return state.alerts.get(id) ?? (known ? newer(known) : detail.shown());
   }
 
   /** @param {KeyboardEvent} event */
   function key(event) {
-    const row = moveInRows(event, rows, ".al-row", id === null ? null : rows.querySelector(`[data-id="${id}"]`));
-    if (row) {
-      select(Number(row.dataset.id));
-      return true;
-    }
-    if (event.key.toLowerCase() === "a") return id !== null && detail.acknowledge();
-    if (event.key === ".") return (release(), true);
-    const alert = id === null ? undefined : (state.alerts.get(id) ?? past.alerts.find((each) => each.id === id));
-    if (event.key === "Enter" && alert && isOfDevice(alert) && !document.activeElement?.matches("button, a"))
-      return (go(`/perangkat/${alert.device_id}`), true);
-    return false;
+    if (page) return page.key?.(event) ?? false;
+    if (list.key(event)) return true;
+    if (event.key === ".") return (list.release(), true);
+    const alert = chosen();
+    if (!alert) return false;
+    const letter = event.key.toLowerCase();
+    if (letter === "a" && !alert.acked) act("ack", [alert]);
+    else if (letter === "t" && !alert.shelved_until) shelveDialog([alert], redrawn);
+    else if (letter === "o") assignDialog([alert], redrawn);
+    else if (letter === "c") commentDialog([alert], redrawn);
+    else if (
+      event.key === "Enter" &&
+      isOfDevice(alert) &&
+      alert.members === null &&
+      !document.activeElement?.matches("button, a")
+    )
+      go(`/perangkat/${alert.device_id}`);
+    else return "atoc".includes(letter);
+    return true;
   }
 
-  if (tab === "riwayat") past.restart();
+  enter();
   show(id);
   return {
     element,
     title: t("alerts"),
     update,
     key,
+    keys: [
+      [["T"], t("keys_shelve")],
+      [["O"], t("keys_assign")],
+      [["C"], t("keys_comment")],
+      [["X", "Shift X"], t("keys_mark_range")],
+      [["←", "→"], t("keys_fold")],
+    ],
     moved,
     back() {
+      if (list.marked.any()) return (list.marked.clear(), true);
       if (id === null) return false;
       remember({ id: null });
       show(null);
@@ -273,41 +257,9 @@ export function view() {
     close() {
       clearTimeout(follow);
       detail.close();
+      surge.close();
+      page?.close();
+      for (const each of Object.values(pages)) each.close();
     },
   };
-}
-
-/** @param {string[]} keys @param {string} word */
-const keyHint = (keys, word) =>
-  h(
-    "span",
-    {},
-    keys.map((key) => h("kbd", {}, key)),
-    t(word),
-  );
-
-/**
- * A line over the list with one button, while there is something to say.
- * @param {HTMLElement} element
- * @param {string} words
- * @param {string} label
- * @param {() => void} action
- * @param {string} [key]
- */
-function lineOver(element, words, label, action, key) {
-  element.hidden = !words;
-  redraw(
-    element,
-    words + label,
-    () =>
-      words && [
-        h("span", {}, words),
-        h(
-          "button.btn.small",
-          { type: "button", onclick: action },
-          label,
-          key && h("kbd", { "aria-hidden": "true" }, key),
-        ),
-      ],
-  );
 }
