@@ -37,6 +37,11 @@ class ByPassword(Body):
     password: Password
 
 
+class WaysIn(Shape):
+    regency: str
+    oidc: Annotated[bool, Field(description="/sign-in/oidc leads to the organisation's own accounts")]
+
+
 class NewPassword(Body):
     old: Password
     new: NewSecret

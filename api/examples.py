@@ -136,6 +136,7 @@ WHOLE: dict[str, Any] = {
     "UsualSpeed": {"p10_kmh": 31.0, "p50_kmh": 38.0, "p90_kmh": 44.5, "n": 8},
     "UsualFlow": {"p10_vph": 980.0, "p50_vph": 1320.0, "p90_vph": 1490.0, "n": 8},
     "Vehicles": {"motorcycles": 1036.0, "cars": 351.0, "heavy": 73.0},
+    "WaysIn": {"regency": "Kabupaten Asahan", "oidc": False},
     "SignedIn": {"name": "budi", "role": "operator", "regions": ["12.09"]},
     "User": {
         "name": "budi", "role": "operator", "regions": ["12.09"], "has_password": True, "subject": None,

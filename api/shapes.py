@@ -47,6 +47,7 @@ class Text(Shape):
 class Me(Shape):
     name: str
     role: Literal["viewer", "operator", "engineer", "admin"]
+    by: Annotated[Literal["user", "key", "link"], Field(description="how they were let in")]
     regions: Annotated[list[str] | None, Field(description="all that they may see of; null: everything")]
     expires_at: Annotated[AwareDatetime | None, Field(description="when this key or session ends; null: never")]
     region: str

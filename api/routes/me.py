@@ -22,6 +22,7 @@ async def show_me(request: Request, who: Caller) -> Response:
             {
                 "name": who.name,
                 "role": who.role,
+                "by": who.by,
                 "regions": who.regions,
                 "expires_at": who.expires_at and time_text(who.expires_at),
                 "region": settings.region,

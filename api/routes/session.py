@@ -58,6 +58,14 @@ async def sign_in_here(request: Request, body: account_shapes.ByKey | account_sh
         return await sign_in.begin(request, conn, who, reply(encode(answer)))
 
 
+@ENDPOINTS.get("/api/v1/session", role="anyone", answer=account_shapes.WaysIn)
+async def show_ways_in(request: Request) -> Response:
+    """What a page that asks for a name must know: whose installation it is, and whether there is a provider."""
+    settings = context.whole(request).settings
+    oidc = settings.oidc_issuer is not None and settings.oidc_client_id is not None
+    return reply(encode({"regency": settings.regency, "oidc": oidc}))
+
+
 @ENDPOINTS.delete("/api/v1/session", role="viewer", status_code=HTTPStatus.NO_CONTENT)
 async def sign_out(request: Request, who: Caller) -> Response:
     """End the browser session."""

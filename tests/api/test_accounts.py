@@ -43,7 +43,12 @@ async def signed_in(client: Any, name: str = "sari", base_url: str | None = None
 async def test_a_user_signs_in_by_password(client: Any, person: Any) -> None:
     person(regions=["12.09"])
     me = (await (await signed_in(client)).get("/api/v1/me")).json()
-    assert (me["name"], me["role"], me["regions"]) == ("sari", "operator", ["12.09"])
+    assert (me["name"], me["role"], me["regions"], me["by"]) == ("sari", "operator", ["12.09"], "user")
+
+
+async def test_a_sign_in_page_learns_what_it_needs_without_a_key(client: Any) -> None:
+    answer = await client(None).get("/api/v1/session")
+    assert (answer.status_code, answer.json()) == (200, {"regency": "Kabupaten Asahan", "oidc": False})
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ TABLE: dict[str, Row] = {
 PUBLIC = {
     "GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /asyncapi.json", "GET /docs",
     "GET /sign-in", "GET /dinding", "GET /problems", "GET /problems/{name}", "POST /api/v1/session",
-    "GET /sign-in/oidc", "GET /sign-in/oidc/back",
+    "GET /api/v1/session", "GET /sign-in/oidc", "GET /sign-in/oidc/back",
 }  # fmt: skip
 STREAM = "GET /api/v1/stream"
 LIMITED = "key-of-one-regency"

@@ -125,6 +125,7 @@ async def sign_in(browser: httpx.AsyncClient, provider: Provider) -> httpx.Respo
 
 async def test_who_the_provider_knows_is_signed_in(client: Any, provider: Provider, db: psycopg.Connection) -> None:
     browser = client(None)
+    assert (await browser.get("/api/v1/session")).json()["oidc"] is True
     back = await sign_in(browser, provider)
     assert (back.status_code, back.headers["location"]) == (303, "/")
     me = (await browser.get("/api/v1/me")).json()
