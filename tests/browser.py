@@ -27,7 +27,7 @@ expect.set_options(timeout=WAIT_MS)
 
 TABLE = Path(__file__).resolve().parents[1] / "api" / "dashboard" / "views" / "table.js"
 # What stands for the last part of an address, in a city that `siaga up` has made.
-EXAMPLES = {"/perangkat/:id": "/perangkat/wl-buntu-pane"}
+EXAMPLES = {"/perangkat/:id": "/perangkat/wl-buntu-pane", "/aturan/:id": "/aturan/lamp_out"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class View:
 
     name: str
     path: str
+    bare: bool = False  # without the rail
 
     @property
     def address(self) -> str:
@@ -44,9 +45,9 @@ class View:
 
 def views() -> list[View]:
     """Every view there is, named by its address."""
-    paths = re.findall(r'^\s*\{ page: "[\w-]+", path: "([^"]+)"', TABLE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert paths, f"no view in {TABLE}"
-    return [View(path.strip("/").replace("/:", "-") or "situasi", path) for path in paths]
+    lines = re.findall(r'^\s*\{ page: "[\w-]+", path: "([^"]+)"(.*)', TABLE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert lines, f"no view in {TABLE}"
+    return [View(path.strip("/").replace("/:", "-") or "situasi", path, "bare: true" in rest) for path, rest in lines]
 
 
 def settle(page: Page) -> None:

@@ -8,7 +8,7 @@ import { date, number, time, timeWithSeconds, zoneName } from "./format.js";
 import { icon, severityMark } from "./marks.js";
 import { inBoth, language, setLanguage, setTheme, theme } from "./prefs.js";
 import { state } from "./store.js";
-import { moreDialog } from "./settings.js";
+import { soundButton } from "./sound_button.js";
 import { PAGES } from "./views/table.js";
 import { t } from "./words/frame.js";
 
@@ -21,13 +21,12 @@ const THEMES = /** @type {const} */ (["auto", "light", "dark"]);
 export function makeFrame(signOut) {
   const main = h("main", { id: "main", tabindex: -1 });
   const links = new Map(PAGES.map((entry) => [entry.page, railLink(entry)]));
-  const more = moreDialog(signOut);
   const rail = h(
     "nav.rail",
     { "aria-label": t("main_nav") },
     h("div.brand", {}, "Siaga"),
     PAGES.map((entry) => [entry.rule && h("hr"), links.get(entry.page)?.element]),
-    h("button.more", { type: "button", onclick: () => more.showModal() }, icon("person"), h("span", {}, t("more"))),
+    h("button.more", { type: "button", onclick: showMore }, icon("person"), h("span", {}, t("more"))),
   );
   const top = topBar(signOut);
   const element = h(
@@ -49,8 +48,15 @@ export function makeFrame(signOut) {
     bannersBox,
     main,
     ...announcers,
-    more,
   );
+
+  async function showMore() {
+    const { moreDialog } = await import("./settings.js");
+    const more = moreDialog(signOut);
+    more.addEventListener("close", () => more.remove());
+    element.append(more);
+    more.showModal();
+  }
 
   return {
     element,
@@ -100,6 +106,8 @@ function topBar(signOut) {
   const title = h("h1.page-title");
   const tally = h("a.group.tally", { href: "/peringatan" });
   const open = h("b"),
+    shelved = h("b"),
+    suppressed = h("b"),
     clock = h("span"),
     day = h("span.date");
   const stream = h("div.group.t2.stream", { role: "status" });
@@ -146,8 +154,11 @@ function topBar(signOut) {
       h("div.group.b.regency", {}, state.me?.regency ?? ""),
       tally,
       h("a.group.open", { href: "/peringatan" }, h("span.label", {}, t("open")), open),
+      h("a.group.held-back", { href: "/peringatan?tab=ditunda" }, h("span.label", {}, t("shelved")), shelved),
+      h("a.group.held-back", { href: "/peringatan?tab=ditekan" }, h("span.label", {}, t("suppressed")), suppressed),
       h("div.space"),
       stream,
+      soundButton(),
       languageButton,
       themeButton,
       person,
@@ -167,6 +178,8 @@ function topBar(signOut) {
       const parts = shown.map((s) => `${counts?.unacked[s]} ${t(`sev${s}`).toLowerCase()}`).join(", ");
       attribute(tally, "aria-label", parts ? t("unacked_count", { n: total(), parts }) : t("unacked_none"));
       text(open, number(counts?.open));
+      text(shelved, number(counts?.shelved));
+      text(suppressed, number(counts?.suppressed));
     },
     stream() {
       const lost = state.stream === "lost";

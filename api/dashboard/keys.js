@@ -2,7 +2,6 @@
 
 import { hide } from "./announce.js";
 import { go } from "./router.js";
-import { keysDialog } from "./settings.js";
 import { quietSound } from "./sound.js";
 import { compareAlerts, state } from "./store.js";
 import { undoLast } from "./undo.js";
@@ -53,10 +52,7 @@ function handled(event, view) {
     return true;
   }
   if (key === "?") {
-    const dialog = keysDialog(view?.keys ?? []);
-    document.body.append(dialog);
-    dialog.addEventListener("close", () => dialog.remove());
-    dialog.showModal();
+    showKeys(view?.keys ?? []);
     return true;
   }
   if (key === "/") return focusSearch();
@@ -66,6 +62,16 @@ function handled(event, view) {
   if (key === "z") return undoLast();
   if (key === "m") return quietSound();
   return false;
+}
+
+/** @param {[string[], string][]} own  keys of the view */
+async function showKeys(own) {
+  const { keysDialog } = await import("./settings.js");
+  if (document.querySelector("dialog[open]")) return;
+  const dialog = keysDialog(own);
+  document.body.append(dialog);
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.showModal();
 }
 
 function focusSearch() {

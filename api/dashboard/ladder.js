@@ -9,7 +9,9 @@ import { SLOW, severityOf } from "./marks.js";
 import { t } from "./words/ladder.js";
 
 /** Rising bounds of Siaga 3, 2 and 1, in m. @typedef {[number, number, number]} Bounds */
-/** @typedef {{ level: number | null, rate: number | null, siaga: number | null, stale: boolean }} Stand */
+/** ahead: the level that is expected in two hours, between which levels
+ *  @typedef {{ level: number | null, rate: number | null, siaga: number | null, stale: boolean,
+ *    ahead?: { level: number, low: number, high: number } | null }} Stand */
 
 const STEPS = 4;
 const WIDTH = 292,
@@ -58,11 +60,13 @@ export const makeLadder = () =>
  * @param {Stand} stand
  */
 export function drawLadder(element, bounds, stand) {
-  const { level, rate, siaga, stale } = stand;
-  const key = [bounds, level?.toFixed(3), rate?.toFixed(2), siaga, stale, document.documentElement.lang].join();
+  const { level, rate, siaga, stale, ahead = null } = stand;
+  const seen = ahead && [ahead.level, ahead.low, ahead.high].map((each) => each.toFixed(2));
+  const key = [bounds, level?.toFixed(3), rate?.toFixed(2), siaga, stale, seen, document.documentElement.lang].join();
   redraw(element, key, () => {
     element.setAttribute("aria-label", labelOf(bounds, stand));
-    return [steps(), ...(bounds && level !== null ? filled(bounds, level, rate, siaga, stale) : [])];
+    if (!bounds || level === null) return steps();
+    return [steps(), ...filled(bounds, level, rate, siaga, stale), ahead && !stale && expected(bounds, level, ahead)];
   });
 }
 
@@ -104,6 +108,19 @@ function filled(bounds, level, rate, siaga, stale) {
   }
   parts.push(s("rect.now", { x: at - 1.5, y: top - 4, width: 3, height: BAR + 5, rx: 1 }));
   return parts;
+}
+
+/** Dotted to where it is expected in two hours, with its interval. @param {Bounds} bounds @param {number} level @param {{ level: number, low: number, high: number }} ahead */
+function expected(bounds, level, ahead) {
+  const x = (/** @type {number} */ at) => position(bounds, at) * step;
+  const [from, to, low, high] = [level, ahead.level, ahead.low, ahead.high].map(x);
+  return s(
+    "g.ahead",
+    {},
+    s("path.way", { d: `M${from} ${middle}H${to}` }),
+    s("path", { d: `M${low} ${middle}H${high}M${low} ${middle - 3}v6M${high} ${middle - 3}v6` }),
+    s("circle", { cx: to, cy: middle, r: 2.6 }),
+  );
 }
 
 /**

@@ -12,11 +12,12 @@ import { go, startRouter } from "./router.js";
 import { compareAlerts, state, subscribe } from "./store.js";
 import { useStyles } from "./tags.js";
 import { notThereView, unfetchedView } from "./views/not_there.js";
-import { signInView } from "./views/sign_in.js";
 import { viewAt } from "./views/table.js";
 import { t } from "./words/frame.js";
 
 const SIGN_IN = "/masuk";
+// How often a wall that is signed out asks whether it is in again.
+const KEY_MS = 60_000;
 const ALL = /** @type {Set<import("./store.js").Topic>} */ (
   new Set(["kinds", "devices", "latest", "alerts", "counts", "stream", "beat", "failures", "tick"])
 );
@@ -55,22 +56,36 @@ async function show(url) {
     go("/");
     return;
   }
-  frame ??= mountFrame();
   // Only the query differs: the view goes there by itself, and keeps its place.
   if (view?.moved && url.pathname === shownPath) {
     view.moved(url.searchParams);
     return;
   }
   const found = viewAt(url.pathname);
+  if (!found?.entry.bare) frame ??= mountFrame();
   const make = found ? await fetched(found.entry, found.rest) : notThereView;
-  if (turn !== opened || !frame) return;
+  if (turn !== opened) return;
   view?.close?.();
   shownPath = url.pathname;
   const made = (view = make());
+  if (found?.entry.bare) showBare(made);
+  else showFramed(made, found?.entry.page ?? "");
+  made.update?.(ALL);
+}
+
+/** @param {import("./router.js").View} made @param {string} page */
+function showFramed(made, page) {
+  frame ??= mountFrame();
   frame.main.replaceChildren(made.element);
   frame.main.scrollTop = 0;
-  frame.entered(found?.entry.page ?? "", made.title);
-  made.update?.(ALL);
+  frame.entered(page, made.title);
+}
+
+/** Alone on its screen. @param {import("./router.js").View} made */
+function showBare(made) {
+  frame = null;
+  document.title = `${made.title} · Siaga`;
+  document.body.replaceChildren(h("main.bare", { id: "main" }, made.element));
 }
 
 function mountFrame() {
@@ -81,12 +96,22 @@ function mountFrame() {
   return made;
 }
 
-function showSignIn() {
-  opened++;
+async function showSignIn() {
+  const turn = ++opened;
   disconnect();
   view?.close?.();
   view = null;
   frame = null;
+  shownPath = "";
+  if (viewAt(location.pathname)?.entry.bare) {
+    showWithoutKey();
+    return;
+  }
+  // Whatever happens now, nobody reads on what was for somebody else.
+  document.body.replaceChildren();
+  const { signInView } = await import("./views/sign_in.js");
+  // Somebody may have come in meanwhile, by another tab of this browser.
+  if (turn !== opened) return;
   const page = signInView(async () => {
     await loadMe();
     begin();
@@ -95,6 +120,20 @@ function showSignIn() {
   document.title = `${page.title} · Siaga`;
   document.body.replaceChildren(page.element);
   /** @type {HTMLElement | null} */ (page.element.querySelector("input"))?.focus();
+}
+
+/** Nobody could sign in on a wall: it says what it needs, and comes back by itself once the browser has a session. */
+async function showWithoutKey() {
+  const { wallWithoutKey } = await import("./views/wall.js");
+  await useStyles(["/assets/css/wall.css"]);
+  const page = wallWithoutKey();
+  document.title = `${page.title} · Siaga`;
+  document.body.replaceChildren(page.element);
+  while (!state.me) {
+    await new Promise((resolve) => setTimeout(resolve, KEY_MS));
+    if (await loadMe().catch(() => null)) begin();
+  }
+  show(new URL(location.href));
 }
 
 /** The stream first, then what there is: nothing that happens in between is missed. */
@@ -137,10 +176,10 @@ function announceNew() {
 }
 
 subscribe((topics) => {
-  if (!frame) return;
-  frame.update(topics);
+  if (!state.me) return;
+  frame?.update(topics);
   view?.update?.(topics);
-  if (topics.has("alerts")) announceNew();
+  if (frame && topics.has("alerts")) announceNew();
 });
 setInterval(() => frame?.tick(), 1000);
 onSignedOut(forgetPerson);

@@ -6,7 +6,6 @@
 import { attribute, h, redraw, text } from "./dom.js";
 import { mapFilters } from "./map_filters.js";
 import { mapLegend } from "./map_legend.js";
-import { mapList, mapCard } from "./map_list.js";
 import { canvasLayer, placer } from "./map_canvas.js";
 import { drawDots, drawMarks, under } from "./map_draw.js";
 import { placeDevices, stateDevices } from "./map_points.js";
@@ -32,21 +31,35 @@ export function mapPanel() {
   const note = h("div.map-note");
   const credit = h("div.credit");
   let points = placeDevices();
-  const list = mapList(() => points),
-    legend = mapLegend(() => points);
-  const card = mapCard(() => points);
-  const filters = mapFilters(changedFilter, () => list.toggle());
+  const legend = mapLegend(() => points);
+  const filters = mapFilters(changedFilter, async () => (await lists()).list.toggle());
   const element = h(
     "section.panel.map",
     { "aria-label": t("map") },
     plane,
     filters.element,
     legend.element,
-    card.element,
-    list.element,
     credit,
     note,
   );
+
+  /** @type {{ list: ReturnType<import("./map_list.js").mapList>, card: ReturnType<import("./map_list.js").mapCard> } | null} */
+  let listed = null;
+
+  /** The map as a list and the card of what was picked, fetched when they are first asked for. */
+  async function lists() {
+    const { mapList, mapCard } = await import("./map_list.js");
+    if (!listed) {
+      listed = { list: mapList(() => points), card: mapCard(() => points) };
+      element.append(listed.card.element, listed.list.element);
+    }
+    return listed;
+  }
+
+  function updateLists() {
+    listed?.list.update();
+    listed?.card.update();
+  }
 
   /** @type {any} */
 
@@ -168,7 +181,7 @@ export function mapPanel() {
       moved = true;
       map.fitBounds(bounds, { padding: [60, 60], maxZoom: MOST_ZOOM });
     }
-    card.show(found);
+    lists().then(({ card }) => card.show(found));
   }
 
   function whole() {
@@ -201,9 +214,8 @@ export function mapPanel() {
   function redrawAll() {
     dots?.draw();
     marks?.draw();
-    list.update();
+    updateLists();
     legend.update();
-    card.update();
     filters.update(points);
   }
 
@@ -246,9 +258,8 @@ export function mapPanel() {
     if (now !== drawn) dots?.draw();
     drawn = now;
     marks?.draw();
-    list.update();
+    updateLists();
     legend.update();
-    card.update();
     filters.update(points);
   }
 
@@ -256,7 +267,7 @@ export function mapPanel() {
   return {
     element,
     update,
-    back: () => list.close() || card.close(),
+    back: () => (listed?.list.close() || listed?.card.close()) ?? false,
     close() {
       closed = true;
       stop();

@@ -45,7 +45,7 @@ export function canvasLayer(L, pane, points, draw) {
       if (!this._map || !this._bounds) return;
       const canvas = this._container,
         size = this._bounds.getSize(),
-        ratio = window.devicePixelRatio || 1;
+        ratio = (window.devicePixelRatio || 1) * (canvas.currentCSSZoom ?? 1); // a wall is zoomed
       const { min } = this._bounds;
       const width = Math.round(size.x * ratio),
         height = Math.round(size.y * ratio);

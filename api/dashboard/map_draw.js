@@ -3,7 +3,7 @@
 import { Labels, drawMark, palette } from "./map_canvas.js";
 import { OFF, OLD, ON, RARE, RARE_OLD } from "./map_points.js";
 import { metricOf, quantityText } from "./parts.js";
-import { age, number } from "./format.js";
+import { age, number, said } from "./format.js";
 import { freshness, isBelievable, measuredAt } from "./freshness.js";
 import { now } from "./clock.js";
 import { deviceName, state } from "./store.js";
@@ -99,6 +99,8 @@ export function drawMarks(points, districts, ctx, place, view, placeName, covere
   const lost = state.stream === "lost";
   labels.taken.push(...covered);
   const groups = grouped(points, place, view);
+  // A ring where it is dark, and its mark beside it: it would lie on the marks of its neighbours.
+  for (const group of groups) if (group.marks[0].incident) drawIncident(ctx, colours, group);
   // A name may lie over a mark of low severity: the other way round half the gauges would have none.
   for (const { x, y, marks } of groups)
     if (marks[0].gauge || marks[0].severity) labels.block(x, y, marks[0].severity === null ? GAUGE / 2 : MARK / 2);
@@ -117,7 +119,30 @@ export function drawMarks(points, districts, ctx, place, view, placeName, covere
     if (text) labels.put(text, x, y, { gap: marks[0].severity === null ? 9 : 13, bold: marks[0].severity !== null });
   }
   for (const district of districts) labels.put(district.name, ...placeName(district), { faint: true, centred: true });
-  return groups.map(({ x, y, marks }) => ({ x, y, radius: 13, devices: marks.map((mark) => mark.i) })).reverse();
+  return groups.filter(({ marks }) => !marks[0].incident).map(({ x, y, marks }) => ({ x, y, radius: 13, devices: marks.map((mark) => mark.i) })).reverse();
+}
+
+const AWAY_X = -46,
+  AWAY_Y = -30,
+  RING = 8;
+
+/**
+ * Ring and line; the group goes to where the line ends.
+ * @param {CanvasRenderingContext2D} ctx @param {import("./map_canvas.js").Palette} colours
+ * @param {{ x: number, y: number, marks: Mark[] }} group
+ */
+function drawIncident(ctx, colours, group) {
+  const { x, y, marks } = group;
+  const far = Math.hypot(AWAY_X, AWAY_Y);
+  ctx.beginPath();
+  ctx.arc(x, y, RING, 0, 2 * Math.PI);
+  ctx.moveTo(x + (AWAY_X * RING) / far, y + (AWAY_Y * RING) / far);
+  ctx.lineTo(x + AWAY_X, y + AWAY_Y);
+  ctx.lineWidth = 1.6;
+  ctx.strokeStyle = colours[marks[0].severity ? `s${4 - marks[0].severity}e` : "line2"];
+  ctx.stroke();
+  group.x = x + AWAY_X;
+  group.y = y + AWAY_Y;
 }
 
 /**
@@ -131,7 +156,7 @@ function grouped(points, place, view) {
   for (const mark of points.marks) {
     const [x, y] = place(mark.i);
     if (x < view.left || x > view.left + view.width || y < view.top || y > view.top + view.height) continue;
-    const key = mark.gauge ? `g${mark.i}` : `${Math.floor(x / CELL)} ${Math.floor(y / CELL)}`;
+    const key = mark.incident ? `a${mark.incident.id}` : mark.gauge ? `g${mark.i}` : `${Math.floor(x / CELL)} ${Math.floor(y / CELL)}`;
     const cell = cells.get(key);
     if (cell) cell.marks.push(mark);
     else cells.set(key, { x, y, marks: [mark] });
@@ -141,6 +166,7 @@ function grouped(points, place, view) {
 
 /** @param {Points} points @param {Mark} mark @param {number} zoom */
 function nameOf(points, mark, zoom) {
+  if (mark.incident) return said(mark.incident.title);
   const device = points.devices[mark.i];
   const latest = state.latest.get(device.id);
   if (mark.severity === 0 && !mark.gauge && zoom < NAMES_ZOOM) return "";

@@ -11,12 +11,17 @@ import { t } from "./words/map.js";
 const MOST = 200,
   CARD_MOST = 8;
 
+/** What stands for many has no device of its own. @param {string} id */
+const isIncident = (id) => id.startsWith("$");
+
 /** @param {string} id */
 function entry(id) {
+  const incident = isIncident(id) ? worstAlert(id) : null;
+  const href = incident ? `/peringatan?id=${incident.id}` : `/perangkat/${id}`;
   const row = h(
     "li",
     {},
-    h("a", { href: `/perangkat/${id}` }, h("span.mk"), h("span.what", {}, h("b"), h("span.sub")), h("span.num.v2")),
+    h("a", { href }, h("span.mk"), h("span.what", {}, h("b"), h("span.sub")), h("span.num.v2")),
   );
   return row;
 }
@@ -25,20 +30,21 @@ function entry(id) {
 function updateEntry(row, id) {
   const alert = worstAlert(id),
     latest = state.latest.get(id),
-    kind = state.devices.get(id)?.kind ?? "";
+    device = state.devices.get(id),
+    kind = device?.kind ?? alert?.kind ?? "";
   const [mark, , value] = /** @type {HTMLElement[]} */ ([...(row.firstElementChild?.children ?? [])]);
-  const old = isOld(latest);
+  const old = isOld(latest) && !isIncident(id);
   redraw(mark, `${alert?.id} ${alert?.version} ${old}`, () =>
     alert ? alertMark(alert) : old ? unknownMark({ label: t("stale") }) : null,
   );
   text(/** @type {Element} */ (row.querySelector("b")), alert ? said(alert.title) : deviceName(id));
   text(
     /** @type {Element} */ (row.querySelector(".sub")),
-    [alert && deviceName(id), kindName(kind), districtName(state.devices.get(id)?.district ?? null)]
+    [alert && device && deviceName(id), kindName(kind), districtName(device?.district ?? alert?.district ?? null)]
       .filter(Boolean)
       .join(" · "),
   );
-  redraw(value, `${latest?.ts} ${old}`, () => [
+  if (!isIncident(id)) redraw(value, `${latest?.ts} ${old}`, () => [
     h(old ? "span.stale" : "span", {}, latestValue(latest, primaryOf(kind))),
     latest && h("span.sub", {}, dataAge(latest)),
   ]);
@@ -74,7 +80,7 @@ export function mapList(points) {
   function update() {
     if (element.hidden) return;
     const { marks, devices } = points();
-    const ids = marks.filter((mark) => mark.severity !== null).map((mark) => devices[mark.i].id);
+    const ids = marks.filter((mark) => mark.severity !== null).map((mark) => mark.incident?.device_id ?? devices[mark.i].id);
     keyed(list, ids.slice(0, MOST), (id) => id, entry, updateEntry);
     text(note, ids.length === 0 ? t("no_problems") : ids.length > MOST ? t("first_n", { n: number(MOST) }) : "");
     note.hidden = !note.textContent;

@@ -5,6 +5,7 @@
 
 import { fillOf } from "./marks.js";
 import { freshness, isBelievable } from "./freshness.js";
+import { incidentsOn } from "./map_incidents.js";
 import { hasLadder, state, worstAlert } from "./store.js";
 
 /** @typedef {import("./store.js").Device} Device */
@@ -12,7 +13,8 @@ import { hasLadder, state, worstAlert } from "./store.js";
 /** @typedef {{ devices: Device[], x: Float64Array, y: Float64Array, shown: Uint8Array, dot: Uint8Array,
  *    marks: Mark[], unplaced: number }} Points */
 /** severity null: a gauge without any alert. @typedef {{ i: number, severity: number | null, filled: boolean,
- *    dashed: boolean, digit: number | null, gauge: boolean, acked: boolean }} Mark */
+ *    dashed: boolean, digit: number | null, gauge: boolean, acked: boolean,
+ *    incident?: import("./store.js").Alert }} Mark  incident: it stands for many, of which i is one in their middle */
 
 export const ON = 1,
   OFF = 2,
@@ -74,6 +76,11 @@ export function stateDevices(points, filter) {
       points.marks.push({ i, severity: null, filled: false, dashed: old, digit: null, gauge: true, acked: true });
     }
   });
+  for (const { alert, i } of incidentsOn(points)) {
+    const fill = fillOf(alert);
+    const drawn = { filled: fill === "filled", dashed: fill === "cleared", digit: null, gauge: false, acked: alert.acked };
+    points.marks.push({ i, severity: alert.severity, ...drawn, incident: alert });
+  }
   // What matters most is drawn last, and gets its place for a text first.
   points.marks.sort((a, b) => rank(b) - rank(a));
 }

@@ -59,6 +59,9 @@ export function kindName(kind) {
   return declared ? said(declared.label) : kind;
 }
 
+/** In the middle of a sentence: panel PJU. @param {string} kind */
+export const kindInText = (kind) => kindName(kind).replace(/^./, (first) => first.toLowerCase());
+
 /**
  * An age that counts by itself: one timer for the whole page looks for these.
  * @param {number} since  ms

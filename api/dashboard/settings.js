@@ -5,6 +5,7 @@ import { h } from "./dom.js";
 import { icon } from "./marks.js";
 import { inBoth, language, setLanguage, setTheme, theme } from "./prefs.js";
 import { segments } from "./segments.js";
+import { soundButton } from "./sound_button.js";
 import { state } from "./store.js";
 import { PAGES } from "./views/table.js";
 import { t } from "./words/frame.js";
@@ -42,6 +43,8 @@ export function moreDialog(signOut) {
         theme,
         setTheme,
       ),
+      h("span", {}, t("sound")),
+      soundButton(),
       h(
         "div.row",
         {},
@@ -63,6 +66,8 @@ const KEYS = [
   [["J", "K", "↓", "↑"], "k_row"],
   [["Home", "End"], "k_ends"],
   [["A"], "k_ack"],
+  [["Z"], "k_undo"],
+  [["M"], "k_mute"],
   [["Enter"], "k_enter"],
   [["/"], "k_search"],
   [["N"], "k_next"],

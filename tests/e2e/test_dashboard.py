@@ -80,6 +80,7 @@ def test_without_a_session_the_page_asks_for_a_key(stack: Stack, browser: Browse
     with browser.new_context(viewport=PHONE) as context:
         page = context.new_page()
         page.goto(stack.content["api_url"])
+        page.get_by_role("button", name="Kunci API").click()
         page.locator("input").fill("wrong")
         page.keyboard.press("Enter")
         # Not only visible, which it is before the answer: until then Enter does nothing.

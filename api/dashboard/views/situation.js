@@ -6,19 +6,12 @@ import { mapPanel } from "../map.js";
 import { needsAction } from "../needs_action.js";
 import { failure, message, missing, skeleton } from "../parts.js";
 import { recentEvents } from "../recent.js";
+import { resource } from "../resource.js";
 import { asked, remember } from "../router.js";
 import { segments } from "../segments.js";
 import { state } from "../store.js";
-import {
-  LAMP,
-  TRAFFIC,
-  hasDevices,
-  healthPanel,
-  kindPanel,
-  lampPanel,
-  otherKinds,
-  trafficPanel,
-} from "../summaries.js";
+import { LAMP, TRAFFIC, hasDevices, healthPanel, kindPanel, otherKinds } from "../summaries.js";
+import { lampPanel, trafficPanel } from "../summary_roads.js";
 import { t } from "../words/situation.js";
 
 const TABS = /** @type {const} */ ([
@@ -27,11 +20,18 @@ const TABS = /** @type {const} */ ([
   ["ringkasan", "tab_summary"],
 ]);
 
-const SUMS_MS = 2_000;
+const SUMS_MS = 2_000,
+  FORECAST_MS = 60_000;
 
 /** @returns {import("../router.js").View} */
 export function view() {
-  const table = gaugesTable();
+  const forecasts = resource("forecasts", updateLadder, {
+    every_ms: FORECAST_MS,
+    topics: ["counts"],
+    watch: () => JSON.stringify(state.counts),
+    shape: ({ items }) => /** @type {import("../forecast_way.js").Forecast[]} */ (items),
+  });
+  const table = gaugesTable(() => forecasts.value ?? []);
   const ladder = h("section.panel.ladders", { "aria-label": t("ladder") }, table.element);
   const note = h("div");
   ladder.append(note);
@@ -40,7 +40,7 @@ export function view() {
   const action = needsAction(() => recent.last());
   const lamps = lampPanel(),
     traffic = trafficPanel(),
-    health = healthPanel();
+    health = healthPanel(() => health.update());
   const others = h("div.others");
   const column = h(
     "div.column",
@@ -48,8 +48,8 @@ export function view() {
     action.element,
     lamps.element,
     traffic.element,
-    others,
     health.element,
+    others,
     recent.element,
   );
   /** @type {string} */
@@ -115,7 +115,7 @@ export function view() {
 
   /** @param {boolean} loaded */
   function updateSums(loaded) {
-    for (const panel of [lamps, traffic, health]) if (!panel.element.hidden) panel.update();
+    health.update();
     keyed(
       others,
       loaded ? otherKinds() : [],
@@ -149,8 +149,7 @@ export function view() {
     key,
     back: map.back,
     close() {
-      map.close();
-      recent.close();
+      for (const each of [map, recent, lamps, traffic, health, forecasts]) each.close();
     },
   };
 }

@@ -14,6 +14,7 @@
  * @property {string} [key]  after G
  * @property {import("../marks.js").IconName} [icon]
  * @property {boolean} [rule]
+ * @property {boolean} [bare]  without rail and top bar: it is alone on its screen
  */
 
 /* prettier-ignore */
@@ -21,8 +22,17 @@
 export const VIEWS = [
   { page: "situation", path: "/", key: "s", icon: "situation", name: ["Situasi", "Situation"], load: () => import("./situation.js"), styles: ["ladder", "map", "situation"] },
   { page: "alerts", path: "/peringatan", key: "p", icon: "alerts", name: ["Peringatan", "Alerts"], load: () => import("./alerts.js"), styles: ["chart", "alerts"] },
+  { page: "rivers", path: "/sungai", key: "u", icon: "rivers", name: ["Sungai", "Rivers"], load: () => import("./rivers.js"), styles: ["chart", "rivers"] },
+  { page: "lamps", path: "/lampu", key: "l", icon: "lamps", name: ["Lampu jalan", "Streetlights"], load: () => import("./lamps.js"), styles: ["lamps"] },
+  { page: "traffic", path: "/lalu-lintas", key: "t", icon: "traffic", name: ["Lalu lintas", "Traffic"], load: () => import("./traffic.js"), styles: ["chart", "traffic"] },
   { page: "devices", path: "/perangkat", key: "d", icon: "devices", name: ["Perangkat", "Devices"], load: () => import("./devices.js"), styles: ["devices"] },
   { page: "devices", path: "/perangkat/:id", load: () => import("./device.js"), styles: ["chart", "device"] },
+  { page: "handover", path: "/serah-terima", key: "h", icon: "handover", rule: true, name: ["Serah terima", "Handover"], load: () => import("./handover.js"), styles: ["handover"] },
+  { page: "quarantine", path: "/karantina", key: "k", icon: "quarantine", name: ["Karantina", "Quarantine"], load: () => import("./quarantine.js"), styles: ["quarantine"] },
+  { page: "rules", path: "/aturan", key: "r", icon: "rules", name: ["Aturan", "Rules"], load: () => import("./rules.js"), styles: ["rules"] },
+  { page: "rules", path: "/aturan/:id", load: () => import("./rules.js"), styles: ["rules"] },
+  { page: "admin", path: "/admin", key: "a", icon: "person", name: ["Admin", "Admin"], load: () => import("./admin.js"), styles: ["admin"] },
+  { page: "wall", path: "/dinding", bare: true, load: () => import("./wall.js"), styles: ["ladder", "map", "wall"] },
 ];
 
 /** The pages of the rail. */

@@ -7,7 +7,7 @@ import { speak } from "./speak.js";
 const WORDS = {
   water_level: ["Muka air", "Water level"],
   rate_head: ["Laju m/jam", "Rate m/h"],
-  next_level: ["Tingkat berikut", "Next level"],
+  next_level: ["Perkiraan tingkat berikut", "Next level, forecast"],
   to_go: ["{m} lagi", "{m} to go"],
   above_top: ["{m} di atas", "{m} above"],
   not_computed: ["tidak dihitung", "not computed"],
