@@ -4,7 +4,6 @@ import { hide } from "./announce.js";
 import { go } from "./router.js";
 import { quietSound } from "./sound.js";
 import { compareAlerts, state } from "./store.js";
-import { undoLast } from "./undo.js";
 import { PAGES } from "./views/table.js";
 
 const GO_MS = 1500;
@@ -59,7 +58,7 @@ function handled(event, view) {
   if (key === "Escape") return back(view);
   if (view?.key?.(event)) return true;
   if (key === "n") return toNextUnacked();
-  if (key === "z") return undoLast();
+  if (key === "z") return pressUndo();
   if (key === "m") return quietSound();
   return false;
 }
@@ -105,4 +104,12 @@ function toNextUnacked() {
   const at = location.pathname === "/peringatan" ? waiting.findIndex((alert) => alert.id === shown) : -1;
   go(`/peringatan?id=${waiting[(at + 1) % waiting.length].id}`);
   return true;
+}
+
+/** What takes the last action back is there for ten seconds, with the script that has it (undo.js). */
+function pressUndo() {
+  /** @type {HTMLElement | null} */
+  const button = document.querySelector("button.undo");
+  button?.click();
+  return button !== null;
 }

@@ -81,6 +81,12 @@ const LOADERS = {
     const { items } = await call("kinds");
     state.kinds = new Map(items.map((/** @type {any} */ kind) => [kind.kind, kind]));
   },
+  async gauges() {
+    for (const { kind } of [...state.kinds.values()].filter(hasLadder)) {
+      for await (const items of pages(`devices?kind=${kind}`)) for (const item of items) state.devices.set(item.id, item);
+      for await (const items of pages(`latest?kind=${kind}`)) for (const item of items) putLatest(item);
+    }
+  },
   async devices() {
     /** @type {typeof state.devices} */
     const found = new Map();
@@ -116,6 +122,8 @@ const LOADERS = {
   },
 };
 export const TOPICS = Object.keys(LOADERS);
+// In this order and before all else: ten rivers are there at once, ten thousand lamps take seconds.
+const FIRST = ["kinds", "gauges"];
 
 /** @type {Map<string, Promise<boolean>>} */
 const running = new Map();
@@ -140,7 +148,8 @@ export async function loadMe() {
  * @param {string[]} [topics]
  */
 export async function load(topics = TOPICS) {
-  await Promise.all(topics.map(loadOne));
+  for (const topic of FIRST) if (topics.includes(topic)) await loadOne(topic);
+  await Promise.all(topics.filter((topic) => !FIRST.includes(topic)).map(loadOne));
 }
 
 /** @param {string} topic @returns {Promise<boolean>} */

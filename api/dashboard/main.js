@@ -19,7 +19,7 @@ const SIGN_IN = "/masuk";
 // How often a wall that is signed out asks whether it is in again.
 const KEY_MS = 60_000;
 const ALL = /** @type {Set<import("./store.js").Topic>} */ (
-  new Set(["kinds", "devices", "latest", "alerts", "counts", "stream", "beat", "failures", "tick"])
+  new Set(["kinds", "gauges", "devices", "latest", "alerts", "counts", "stream", "beat", "failures", "tick"])
 );
 
 /** @type {import("./frame.js").Frame | null} */

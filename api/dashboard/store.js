@@ -26,7 +26,7 @@
 /** @typedef {{ open: number, unacked: Record<string, number>, shelved: number, suppressed: number,
  *    flood?: { since: string, alerts: number } | null }} Counts */
 /** @typedef {{ name: string, role: string, by: "user" | "key" | "link", regions: string[] | null, expires_at: string | null, region: string, regency: string, time_zone: string, now: string }} Me */
-/** @typedef {"kinds" | "devices" | "latest" | "alerts" | "counts" | "stream" | "beat" | "failures" | "tick"} Topic */
+/** @typedef {"kinds" | "gauges" | "devices" | "latest" | "alerts" | "counts" | "stream" | "beat" | "failures" | "tick"} Topic */
 
 export const state = {
   /** @type {Me | null} */ me: null,

@@ -23,13 +23,11 @@ export function offerUndo(message, run) {
   toast(message, "check", { action: button, ms: UNDO_MS });
 }
 
-/** @returns {boolean} whether there was something to take back */
-export function undoLast() {
-  if (!last || performance.now() >= last.until) return false;
+function undoLast() {
+  if (!last || performance.now() >= last.until) return;
   const { run } = last;
   forget();
   run();
-  return true;
 }
 
 function forget() {

@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from api.auth import Endpoints
+from api.preload import preload_link
 from api.problem_types import NO_SUCH_ADDRESS
 from api.problems import Problem
 
@@ -32,7 +33,10 @@ for _type, _ending in (("text/javascript", ".js"), ("text/javascript", ".mjs"), 
 
 async def show_page(request: Request) -> Response:
     """The dashboard; its script reads the address."""
-    return await _file(request, "index.html")
+    response = await _file(request, "index.html")
+    page, _, rest = request.url.path.strip("/").partition("/")
+    response.headers["Link"] = preload_link(DASHBOARD, page, bool(rest))
+    return response
 
 
 async def show_asset(request: Request, path: str) -> Response:

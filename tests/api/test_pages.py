@@ -71,6 +71,20 @@ async def test_every_address_of_the_dashboard_is_the_page(viewer: httpx.AsyncCli
     assert "unsafe" not in answer.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize(
+    ("path", "script"), [("/", "situation"), ("/sungai", "rivers"), ("/perangkat/lamp-1", "device")]
+)
+async def test_a_page_names_the_scripts_that_it_needs_from_its_start(
+    viewer: httpx.AsyncClient, path: str, script: str
+) -> None:
+    told = (await viewer.get(path)).headers["link"].split(", ")
+    files = [each.removeprefix("</assets/").removesuffix(">; rel=modulepreload") for each in told]
+    assert len(files) == len(set(files))
+    assert {"main.js", "dom.js", "words/frame.js", f"views/{script}.js"} <= set(files)
+    assert all((DASHBOARD / file).is_file() for file in files)
+    assert not {"views/admin.js", "views/sign_in.js", "alert_act.js", "settings.js"} & set(files)  # for later
+
+
 @pytest.mark.parametrize("path", ["/peringatanku", "/index.html", "/admin.php", "/assets/", "/assets/css", "/vendor/"])
 async def test_other_addresses_are_an_honest_404(viewer: httpx.AsyncClient, path: str) -> None:
     answer = await viewer.get(path)

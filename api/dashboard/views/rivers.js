@@ -236,7 +236,7 @@ export function view() {
 
   /** @param {Set<import("../store.js").Topic>} topics */
   function update(topics) {
-    const gone = missing(["kinds", "devices", "latest"]);
+    const gone = missing(["kinds", "gauges"]);
     const none = !gone && !gauges().length;
     cascade.classList.toggle("empty", Boolean(gone) || none);
     if (gone || none) {

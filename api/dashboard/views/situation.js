@@ -75,7 +75,7 @@ export function view() {
   }
 
   function updateLadder() {
-    const gone = missing(["kinds", "devices", "latest"]);
+    const gone = missing(["kinds", "gauges"]);
     const n = gone ? 0 : table.update();
     table.element.hidden = n === 0;
     attribute(ladder, "aria-busy", gone?.is === "loading" && "true");
