@@ -24,7 +24,7 @@ from tests.stack import Stack, until
 UNLIMITED = {"SIAGA_RATE_KEY_PER_MIN": "0", "SIAGA_RATE_ADDRESS_PER_MIN": "0", "SIAGA_LOG_LEVEL": "WARNING"}
 FRAME_BAR_MS = 100.0
 # Useful is the first thing that one opens a view for, whole is when nothing of it still waits for its data.
-FIRST = {"situasi": ".gauges tbody tr", "sungai": ".cascade canvas", "peringatan": "[role=row]"}
+FIRST = {"situasi": ".gauges tbody tr", "peringatan": "[role=row]"}
 LOOK = """
 () => {
   const useful = () => {

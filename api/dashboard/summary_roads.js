@@ -30,7 +30,9 @@ function asking(name, title, href, path, shape, content) {
   const watch = () => JSON.stringify(state.counts);
   const from = resource(path, update, { every_ms: AGAIN_MS, topics: ["counts"], watch, shape });
   function update() {
-    drawResource(body, from, { what: title, lines: 3, key: JSON.stringify, content: (value) => content(value, meta) });
+    // Marks are as their alerts are, which come on their own.
+    const key = (/** @type {T} */ value) => JSON.stringify([value, state.loaded.has("alerts"), state.counts]);
+    drawResource(body, from, { what: title, lines: 3, key, content: (value) => content(value, meta) });
   }
   update();
   return { element, update, close: from.close };

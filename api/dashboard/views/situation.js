@@ -99,6 +99,7 @@ export function view() {
     map.update(topics);
     action.update();
     const loaded = state.loaded.has("devices") && state.loaded.has("kinds");
+    for (const each of [lamps, traffic]) each.update();
     lamps.element.hidden = loaded && !hasDevices(LAMP);
     traffic.element.hidden = loaded && !hasDevices(TRAFFIC);
     // Sums over all devices: readings move them slowly, so a look every two seconds is enough; all else at once.
