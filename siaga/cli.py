@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from siaga.alerts_cli import alerts_app
+from siaga.device_cli import device_app
+from siaga.doctor_cli import show_doctor
 from siaga.keys_cli import keys_app
 from siaga.notices_cli import notices_app
 from siaga.quarantine_cli import quarantine_app
@@ -27,6 +29,7 @@ Found = TypeVar("Found")
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 devices_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(alerts_app, name="alerts", help="The file of an alert or an incident, for who was not there.")
+app.add_typer(device_app, name="device", help="One device: what it publishes, as it comes.")
 app.add_typer(devices_app, name="devices", help="The registry of devices.")
 app.add_typer(keys_app, name="keys", help="API keys: make, list, revoke.")
 app.add_typer(notices_app, name="notices", help="Who is told of alerts: check the plan, send a test, dead letters.")
@@ -229,6 +232,9 @@ def decode_sample(
     else:
         typer.echo("\n".join(lines(tried)))
     raise typer.Exit(int(any(batch.quarantined for _, batch in tried)))
+
+
+app.command("doctor")(show_doctor)
 
 
 @app.command("settings")

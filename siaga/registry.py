@@ -53,8 +53,12 @@ def list_all(database_url: str, kind: str | None, district: str | None) -> list[
     return _ask(database_url, lambda conn: fleet.list_devices(conn, kind, district))
 
 
+def lookup(database_url: str, device_id: str) -> Device | None:
+    return _ask(database_url, lambda conn: fleet.get_device(conn, device_id))
+
+
 def find(database_url: str, device_id: str) -> Device:
-    found = _ask(database_url, lambda conn: fleet.get_device(conn, device_id))
+    found = lookup(database_url, device_id)
     if found is None:
         raise RegistryError(f"no device {device_id!r} is registered; `siaga devices list` shows those that are")
     return found

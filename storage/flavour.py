@@ -73,6 +73,13 @@ POLICIES = """
 SELECT hypertable_name, application_name, schedule_interval, next_start FROM timescaledb_information.jobs
  WHERE hypertable_schema = current_schema ORDER BY 1, 2
 """
+FAILING = """
+SELECT j.hypertable_name, j.application_name, s.last_run_started_at FROM timescaledb_information.job_stats AS s
+JOIN timescaledb_information.jobs AS j USING (job_id)
+ WHERE j.hypertable_schema = current_schema AND s.last_run_status = 'Failed' ORDER BY 1, 2
+"""
+# What an operator is told of them.
+MEND_JOB = "See timescaledb_information.job_errors, mend it, and run it again: CALL run_job(…)."
 
 
 class Flavour(StrEnum):
@@ -102,6 +109,14 @@ class Policy(NamedTuple):
     what: str
     every: timedelta
     next_run: datetime | None
+
+
+class Failing(NamedTuple):
+    """A job that TimescaleDB runs by itself and that failed when it last ran."""
+
+    table: str
+    what: str
+    ran_at: datetime
 
 
 def choose(conn: psycopg.Connection[Any]) -> Flavour:
@@ -258,6 +273,11 @@ async def policies(conn: psycopg.AsyncConnection[Any], flavour: Flavour) -> list
     if not flavour.has_hypertables:
         return []
     return [Policy(*row) async for row in await conn.execute(POLICIES)]
+
+
+def failing(conn: psycopg.Connection[Any], flavour: Flavour) -> list[Failing]:
+    """Its jobs whose last run did not succeed."""
+    return [Failing(*row) for row in conn.execute(FAILING)] if flavour.has_hypertables else []
 
 
 def _yes(conn: psycopg.Connection[Any], query: str, *values: Any) -> bool:

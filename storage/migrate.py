@@ -54,6 +54,11 @@ def newest_revision() -> str:
     return newest
 
 
+def known_revisions() -> tuple[str, ...]:
+    """Every schema that this version knows, oldest first."""
+    return tuple(reversed([each.revision for each in ScriptDirectory(str(VERSIONS)).walk_revisions()]))
+
+
 def run_sql(conn: psycopg.Connection[Any], file: Path) -> None:
     """Execute a file of SQL on the raw connection: through SQLAlchemy its % and : would be read as parameters."""
     conn.execute(file.read_bytes())

@@ -1,0 +1,56 @@
+"""`siaga device`: wiring only, as siaga/cli.py."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from siaga.terminal import give_up, read_settings
+
+device_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@device_app.callback()
+def _device() -> None:
+    """One device: what it publishes, as it comes."""
+
+
+@device_app.command("listen")
+def listen_to_device(
+    device_id: Annotated[str, typer.Argument(metavar="ID")],
+    for_s: Annotated[float | None, typer.Option("--for", metavar="SECONDS", min=0.1, help="End after so long.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="End after so many messages.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each message.")] = False,
+) -> None:
+    """Watch one device live and judge each message: what is right, what is wrong, what would be stored. Ctrl-C ends it.
+
+    Nothing is stored, and ingest is not disturbed. Needs SIAGA_MQTT_URL, and SIAGA_API_URL with SIAGA_API_KEY or
+    SIAGA_DATABASE_URL. Ends with 1 where anything is wrong, or nothing has come.
+    """
+    import psycopg
+
+    from runtime.settings import SettingError
+    from siaga import listen, listen_judge
+    from siaga.client import SiagaError
+
+    settings, judged = read_settings(), []
+    try:
+        listen.check_id(device_id)
+        device = listen.registered(device_id, settings)
+        about = f"{device_id} ({device.kind})" if device else f"{device_id}, which is not registered"
+        options = listen.Options(device_id, for_s, count)
+        begun = f"listening to {about}; Ctrl-C ends it"
+        for each in listen.listen(options, device, settings, lambda: typer.echo(begun, err=True)):
+            judged.append(each)
+            if as_json:
+                typer.echo(json.dumps(listen_judge.as_json(each), ensure_ascii=False))
+            else:
+                typer.echo("\n".join(listen_judge.as_lines(each)))
+    except KeyboardInterrupt:
+        pass
+    except (listen.ListenError, SettingError, SiagaError, psycopg.Error) as error:
+        give_up(error)
+    typer.echo(listen_judge.summary(judged), err=True)
+    raise typer.Exit(int(not judged or any(each.is_wrong for each in judged)))
