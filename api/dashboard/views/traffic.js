@@ -150,7 +150,7 @@ function headFacts(sites) {
   const silent = sum((site) => site.devices - site.reporting);
   const known = sites.filter((site) => site.departure_share !== null);
   return [
-    fact(t("below_usual"), h("span.num", {}, h("span.v", {}, number(sites.filter(isBelowUsual).length)), small(t("of_n", { n: number(known.length) })))),
+    fact(t("below_usual"), h("span.num", {}, h("span.v", {}, known.length ? number(sites.filter(isBelowUsual).length) : "–"), known.length > 0 && small(t("of_n", { n: number(known.length) })))),
     fact(t("all_flow"), h("span.num", {}, h("span.v", {}, number(sum((site) => site.flow_vph))), small(t("vph")))),
     fact(t("motorcycles"), all ? percent(sum((site) => site.vehicles_per_h.motorcycles) / all) : "–"),
     fact(t("silent_detectors"), number(silent)),
