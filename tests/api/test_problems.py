@@ -51,7 +51,7 @@ async def test_files_outside_the_dashboard_are_not_served(viewer: httpx.AsyncCli
     ("method", "path", "allow"),
     [
         ("PUT", "/api/v1/latest", "GET, HEAD"),
-        ("GET", "/api/v1/session", "DELETE, POST"),
+        ("PUT", "/api/v1/session", "DELETE, GET, HEAD, POST"),
         ("DELETE", "/api/v1/alerts/1/ack", "POST"),
         ("PATCH", "/peringatan", "GET, HEAD"),
         ("TRACE", "/api/v1/devices", "GET, HEAD"),

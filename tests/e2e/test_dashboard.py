@@ -135,24 +135,6 @@ def alert(stack: Stack, number: str | None) -> dict[str, object]:
     return answer
 
 
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
-@pytest.mark.parametrize("path", ["/", "/peringatan", "/perangkat", "/perangkat/wl-buntu-pane"])
-def test_both_languages_on_desk_and_phone(opened: Opened, path: str, viewport: ViewportSize) -> None:
-    with opened(path, viewport) as page:
-        expect(page.locator("html")).to_have_attribute("lang", "id")
-        expect(page.locator("nav.rail")).to_contain_text("Peringatan" if viewport is PHONE else "Situasi")
-        expect(page.locator("main")).to_contain_text(re.compile(r"\d"))
-        name = (path.strip("/") or "situasi").replace("/", "-")
-        keep_picture(page, f"{name}-{viewport['width']}-id")
-        page.evaluate("localStorage.setItem('siaga.language', 'en')")
-        page.reload()
-        expect(page.locator("html")).to_have_attribute("lang", "en")
-        expect(page.locator("nav.rail")).to_contain_text("Alerts")
-        expect(page.locator("main")).to_contain_text(re.compile(r"\d"))
-        keep_picture(page, f"{name}-{viewport['width']}-en")
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "scrolls sideways"
-
-
 def test_the_switch_changes_the_language(opened: Opened) -> None:
     with opened("/", DESK) as page:
         page.locator("header").get_by_role("button", name="English").click()

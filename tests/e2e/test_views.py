@@ -80,12 +80,14 @@ def by_day(page: Page, size: ViewportSize) -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
-def test_a_view_is_for_everybody(watched: Watched, axe: str, view: View) -> None:
+def test_a_view_is_for_everybody_and_within_its_bytes(watched: Watched, axe: str, view: View) -> None:
     page = watched.page
+    asked: list[Request] = []
+    page.on("requestfinished", lambda request: asked.append(request))  # noqa: PLW0108 - playwright cannot wrap a built-in
     page.goto(view.address)
     settle(page)
+    problems = [*too_large(view, asked)]
     page.evaluate(axe)
-    problems = []
     for size in SIZES:
         by_day(page, size)
         for language in LANGUAGES:
@@ -94,24 +96,22 @@ def test_a_view_is_for_everybody(watched: Watched, axe: str, view: View) -> None
             where = f"{size['width']} px, {language}"
             if is_wider(page):
                 problems.append(f"{where}: scrolls sideways")
-            for scheme in ("light", "dark"):
+            # What axe looks for is the same in both languages; tests/docs/test_words.py holds that no text is missing.
+            for scheme in ("light", "dark") if language == LANGUAGES[0] else ():
                 page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 settle(page)
                 problems += [f"{where}, {scheme}: {found}" for found in page.evaluate(AXE_RUN)]
     assert not problems, "\n".join(problems)
 
 
-@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
-def test_a_view_stays_within_its_bytes(watched: Watched, view: View) -> None:
-    asked: list[Request] = []
-    watched.page.on("requestfinished", lambda request: asked.append(request))  # noqa: PLW0108 - playwright cannot wrap a built-in
-    watched.page.goto(view.address)
-    settle(watched.page)
+def too_large(view: View, asked: list[Request]) -> Iterator[str]:
+    """Whether scripts and style sheets of a first visit are more than they may be."""
     files = [request for request in asked if request.resource_type in ("script", "stylesheet")]
     sent = {urlsplit(request.url).path: request.sizes()["responseBodySize"] for request in files}
     print(f"{view.path}: {sum(sent.values()) / 1000:.0f} kB in {len(sent)} files")
     assert sent
-    assert sum(sent.values()) <= BUDGET_BYTES, sorted(sent.items(), key=lambda item: -item[1])[:8]
+    if sum(sent.values()) > BUDGET_BYTES:
+        yield f"{sum(sent.values())} bytes: {sorted(sent.items(), key=lambda item: -item[1])[:8]}"
 
 
 def test_an_address_without_a_view_says_so(watched: Watched) -> None:

@@ -18,7 +18,7 @@ from tests.alerts.timeline import detector, gauge, lamp
 from tests.storage.world import NOW, World, packet
 from worker.review import review_past_at
 
-SEEDS = range(int(os.environ.get("SIAGA_TEST_SEEDS", "8")))
+SEEDS = range(int(os.environ.get("SIAGA_TEST_SEEDS", "5")))
 AFTER = timedelta(days=3)
 # Alerts as they are to be read: without those that late readings tell otherwise, and without silence.
 RECORD = """
