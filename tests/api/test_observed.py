@@ -36,7 +36,7 @@ async def test_every_line_of_a_request_carries_its_id(app: Any, client: Any, lin
     spoken = Endpoints("/api/v1")
 
     @spoken.get("/spoken", role="viewer")
-    async def speak() -> None:
+    async def speak(token: str) -> None:
         log.get_logger("elsewhere").info("something.done", secret=False)
         raise RuntimeError("unforeseen")
 
