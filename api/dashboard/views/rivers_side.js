@@ -47,7 +47,7 @@ export function riversSide(chosen, forecasts, lags) {
   const scores = resource(`forecasts/score?from=-${SCORE_DAYS}d`, update, { every_ms: 10 * MINUTE_MS, shape: ({ items }) => items });
   const past = resource(`forecasts/past?from=-${SCORE_DAYS}d`, update, { every_ms: 10 * MINUTE_MS, shape: ({ items }) => items });
   const rains = resource("rivers/rain", update, { every_ms: 5 * MINUTE_MS, shape: ({ items }) => items });
-  const element = h("div.side", {}, expected.element, score.element, rain.element, travel.element);
+  const element = h("div.side", { role: "region", tabindex: 0, "aria-label": t("forecast") }, expected.element, score.element, rain.element, travel.element);
 
   function update() {
     const ids = chosen(),
