@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,11 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser import DESK, WAIT_MS, Watched, chromium, settle
 from tests.stack import Stack
 
-pytestmark = pytest.mark.slow
+# Every view is opened by tests/e2e/test_views.py; what one does on these takes minutes more.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.environ.get("SIAGA_TEST_WHOLE") != "1", reason="SIAGA_TEST_WHOLE=1 runs these too"),
+]
 
 DEVICES = 60
 GAUGE = "wl-buntu-pane"

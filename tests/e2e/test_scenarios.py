@@ -28,8 +28,8 @@ SHORTER = {
     "seminggu": ("--devices", "60", "--for", "1d"),
 }
 WHOLE = os.environ.get("SIAGA_TEST_WHOLE_SCENARIOS") == "1"
-# What the second stack plays, too, where not all of them are: dirty data, an incident, a flood, faults of devices.
-ON_BOTH = ("data-kotor", "panel-padam", "banjir-silau", "alat-rusak")
+# What the second stack plays, too, where not all of them are: dirty data, an incident.
+ON_BOTH = ("data-kotor", "panel-padam")
 
 
 @pytest.fixture(scope="module", params=["nats and postgresql", "mosquitto and timescaledb"])

@@ -41,19 +41,19 @@ def test_every_mutated_packet_ends_as_something() -> None:
     assert quarantined > 500
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=300)
 @given(TOPICS, st.binary(max_size=200))
 def test_any_bytes(topic: str, payload: bytes) -> None:
     ends(topic, payload)
 
 
-@settings(max_examples=1_500)
+@settings(max_examples=400)
 @given(TOPICS, JSON)
 def test_any_json(topic: str, document: object) -> None:
     ends(topic, json.dumps(document).encode())
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.text(max_size=40))
 def test_any_topic(topic: str) -> None:
     ends(topic, b"{}")
