@@ -58,7 +58,7 @@ export function todayChart(what, data, { lane = false, small = false } = {}) {
   function show(site) {
     const metric = metricOf(KIND, METRICS[what]),
       from = dayBegin() / 1000;
-    chart.element.hidden = data.week.value === null;
+    chart.element.hidden = !data.week.value?.length;
     drawResource(note, data.week, { what: site, lines: 4, key: (quarters) => String(quarters.length), empty: (quarters) => (quarters.length ? null : message(t("no_points"))), content: () => null });
     if (!data.week.value?.length || !metric) return;
     const series = courseOf(data.week.value, what, from, now() / 1000);
