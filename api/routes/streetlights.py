@@ -56,7 +56,8 @@ async def show_night(
         fleet = Fleet(await streetlights.lamps(conn, by, district))
         ids = [lamp.id for lamp in fleet.lamps]
         told = await streetlights.told(conn, ids, times.read_from(), times.until)
-        outages = await streetlights.outages(conn, by, times.since, times.until)
+        # By day too: what is dark now may have become so after the night was over.
+        outages = await streetlights.outages(conn, by, times.since, max(times.until, now))
         faults = await streetlights.faults(conn)
     # A million and a half states: not on the loop that serves everybody.
     items = await asyncio.to_thread(lamp_groups.items, fleet, times, told, outages, faults, now)

@@ -189,16 +189,17 @@ def test_marked_rows_are_acted_on_together_and_what_is_refused_is_told(opened: O
         expect(page.locator(".marked-bar")).to_be_hidden()
 
 
-def test_an_incident_is_one_row_that_unfolds(opened: Opened) -> None:
+def test_an_incident_is_one_row_that_unfolds(opened: Opened, quiet: Stack) -> None:
     with opened("/peringatan") as page:
         incident = page.locator(".al-row", has_text=re.compile(r"Panel P-01.* padam")).first
-        choose(page, incident)
+        number = choose(page, incident)
         expect(incident.get_by_role("img", name=re.compile("^Insiden, "))).to_be_visible()
         expect(page.locator(".detail .incident")).to_contain_text(re.compile(r"\d+ alat pernah di bawahnya"))
         expect(page.locator(".detail .ack")).to_contain_text(re.compile(r"\d+"))
         page.keyboard.press("ArrowRight")
         expect(page.locator(".al-member", has_text="tanpa listrik").first).to_be_visible()
-        expect(page.locator(".al-member", has_text="lagi di Ditekan")).to_be_visible()
+        if alert(quiet, number)["members"] > 4:  # by day lamps without power are not missed yet
+            expect(page.locator(".al-member", has_text="lagi di Ditekan")).to_be_visible()
         page.keyboard.press("ArrowLeft")
         expect(page.locator(".al-member")).to_have_count(0)
 
