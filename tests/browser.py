@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
 from tests.servers import missing
+from tests.stack import Stack
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 # Deadlines for what is broken, not measures of speed: the first alert of a fresh city may take half a minute.
 WAIT_MS = 60_000
 expect.set_options(timeout=WAIT_MS)
@@ -93,3 +95,22 @@ class Watched:
                 self.elsewhere.append(url)
 
         self.page.on("request", lambda request: asked(request.url))
+
+
+@contextmanager
+def signed_in(browser: Browser, stack: Stack, viewport: ViewportSize = DESK) -> Iterator[Watched]:
+    """A page of somebody who may do everything; at its end nothing may have gone wrong on it."""
+    content = stack.content
+    with watched_page(browser, content["api_url"], viewport) as watched:
+        watched.page.request.post("/api/v1/session", data={"key": content["admin_key"]})
+        yield watched
+
+
+@contextmanager
+def watched_page(browser: Browser, address: str, viewport: ViewportSize = DESK) -> Iterator[Watched]:
+    """A page of nobody yet, in a browser of its own."""
+    with browser.new_context(viewport=viewport, color_scheme="light", base_url=address) as context:
+        context.set_default_timeout(WAIT_MS)
+        watched = Watched(context, urlsplit(address).netloc)
+        yield watched
+        assert (watched.errors, watched.elsewhere) == ([], [])

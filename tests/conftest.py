@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from siaga.stack.postgres import PostgresError
 from storage.migrate import migrate
@@ -29,6 +31,7 @@ settings.register_profile(
 settings.load_profile("siaga")
 
 TEMPLATE = "siaga_template"
+CITY = "tests/e2e/city/"
 Running = TypeVar("Running", bound=Server)
 
 
@@ -38,6 +41,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     dealt last. Within both halves the order is what it was."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    return _FilesButOneCity(config, log)
+
+
+class _FilesButOneCity(LoadFileScheduling):
+    """Whole files to a worker, and to one of them all of tests/e2e/city, which share what takes longest to start."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return CITY if file.startswith(CITY) else file
 
 
 _number = itertools.count(1)

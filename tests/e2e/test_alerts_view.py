@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
-from tests.browser import DESK, PHONE, WAIT_MS, Watched, chromium, settle
+from tests.browser import DESK, PHONE, settle, signed_in
 from tests.pictures import PLAYED_S, is_bad, playing
 from tests.stack import Stack, until
 
@@ -39,24 +39,13 @@ def quiet(folder: Path) -> Iterator[Stack]:
         stack.close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
 @contextmanager
 def page_on(stack: Stack, browser: Browser, path: str, viewport: ViewportSize = DESK) -> Iterator[Page]:
     """A page of a signed-in person; at its end nothing may have gone wrong on it."""
-    content = stack.content
-    with browser.new_context(viewport=viewport, base_url=content["api_url"]) as context:
-        context.set_default_timeout(WAIT_MS)
-        watched = Watched(context, urlsplit(content["api_url"]).netloc)
-        watched.page.request.post("/api/v1/session", data={"key": content["admin_key"]})
+    with signed_in(browser, stack, viewport) as watched:
         watched.page.goto(path)
         settle(watched.page)
         yield watched.page
-        assert (watched.errors, watched.elsewhere) == ([], [])
 
 
 @pytest.fixture(scope="module")

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, Route, ViewportSize, expect
+from playwright.sync_api import Page, Request, Route, ViewportSize, expect
 
-from tests.browser import DESK, PHONE, WAIT_MS, View, Watched, change_language, chromium, settle, views
+from tests.browser import DESK, PHONE, View, Watched, change_language, settle, views
+from tests.e2e.city.alarms import open_again
 from tests.servers import missing
-from tests.stack import Stack
+from tests.stack import Stack, until
 from tests.typescript import AXE, CURE
 
 pytestmark = pytest.mark.slow
 
-DEVICES = 60
 # Scripts and style sheets of one view as they travel, with uPlot and Leaflet (docs/performance.md).
 BUDGET_BYTES = 120_000
 VIEWS = views()
@@ -33,39 +33,10 @@ PLACES = """import("/assets/views/table.js").then(({ PAGES }) =>
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("views") / "data", "--devices", str(DEVICES))
-    try:
-        stack.start()
-        yield stack
-        assert stack.stop() == 0
-    finally:
-        stack.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def axe() -> str:
     if not AXE.exists():
         missing("axe-core", CURE)
     return AXE.read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def watched(stack: Stack, browser: Browser) -> Iterator[Watched]:
-    """A page of a signed-in person; at its end nothing may have gone wrong on it."""
-    content = stack.content
-    with browser.new_context(viewport=DESK, color_scheme="light", base_url=content["api_url"]) as context:
-        context.set_default_timeout(WAIT_MS)
-        watched = Watched(context, urlsplit(content["api_url"]).netloc)
-        watched.page.request.post("/api/v1/session", data={"key": content["admin_key"]})
-        yield watched
-        assert (watched.errors, watched.elsewhere) == ([], [])
 
 
 def is_wider(page: Page) -> bool:
@@ -164,7 +135,8 @@ def test_a_panel_that_fails_says_why_and_when_and_comes_back(watched: Watched) -
     watched.errors.clear()
 
 
-def test_what_a_role_lacks_is_switched_off_with_its_reason(watched: Watched) -> None:
+def test_what_a_role_lacks_is_switched_off_with_its_reason(watched: Watched, stack: Stack) -> None:
+    until(lambda: open_again(stack), "an alert that nobody looks after", 240)
     page = watched.page
 
     def as_viewer(route: Route) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser import DESK, WAIT_MS, Watched, chromium, settle
+from tests.browser import Watched, settle
 from tests.stack import Stack
 
 # Every view is opened by tests/e2e/test_views.py; what one does on these takes minutes more.
@@ -21,7 +20,6 @@ pytestmark = [
     pytest.mark.skipif(os.environ.get("SIAGA_TEST_WHOLE") != "1", reason="SIAGA_TEST_WHOLE=1 runs these too"),
 ]
 
-DEVICES = 60
 GAUGE = "wl-buntu-pane"
 MINUTE = timedelta(minutes=1)
 SAID = """
@@ -33,33 +31,9 @@ VALUES (%(device)s, %(at)s, %(siaga)s, %(at)s, %(bound)s, 1.0, 0.4, 7, 'own', 'w
 """
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("fields") / "data", "--devices", str(DEVICES))
-    try:
-        stack.start()
-        yield stack
-        assert stack.stop() == 0
-    finally:
-        stack.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
 @pytest.fixture
-def page(stack: Stack, browser: Browser) -> Iterator[Page]:
-    """Of a signed-in person; at its end nothing may have gone wrong on it."""
-    content = stack.content
-    with browser.new_context(viewport=DESK, base_url=content["api_url"]) as context:
-        context.set_default_timeout(WAIT_MS)
-        watched = Watched(context, urlsplit(content["api_url"]).netloc)
-        watched.page.request.post("/api/v1/session", data={"key": content["admin_key"]})
-        yield watched.page
-        assert (watched.errors, watched.elsewhere) == ([], [])
+def page(watched: Watched) -> Page:
+    return watched.page
 
 
 def ids(stack: Stack, kind: str) -> list[str]:

@@ -7,49 +7,27 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from devices.kinds import KINDS
-from tests.browser import DESK, PHONE, WAIT_MS, Watched, chromium
+from tests.browser import DESK, PHONE, signed_in
+from tests.e2e.city.alarms import open_again
 from tests.stack import Stack, until
 
 pytestmark = pytest.mark.slow
 
-DEVICES = 60
 Opened = Callable[[str, ViewportSize], AbstractContextManager[Page]]
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("dashboard") / "data", "--devices", str(DEVICES))
-    stack.start()
-    yield stack
-    assert stack.stop() == 0
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture
 def opened(stack: Stack, browser: Browser) -> Opened:
-    """A page of a signed-in person; at its end nothing may have gone wrong on it."""
-
     @contextmanager
     def open_page(path: str, viewport: ViewportSize) -> Iterator[Page]:
-        content = stack.content
-        with browser.new_context(viewport=viewport) as context:
-            context.set_default_timeout(WAIT_MS)
-            watched = Watched(context, urlsplit(content["api_url"]).netloc)
-            watched.page.request.post(f"{content['api_url']}/api/v1/session", data={"key": content["admin_key"]})
-            watched.page.goto(content["api_url"] + path)
+        with signed_in(browser, stack, viewport) as watched:
+            watched.page.goto(path)
             yield watched.page
-            assert (watched.errors, watched.elsewhere) == ([], [])
 
     return open_page
 
@@ -90,13 +68,15 @@ def test_without_a_session_the_page_asks_for_a_key(stack: Stack, browser: Browse
         expect(page.locator("nav.rail")).to_be_visible()
 
 
-def test_every_device_is_on_the_map_and_values_change_without_reload(opened: Opened) -> None:
+def test_every_device_is_on_the_map_and_values_change_without_reload(opened: Opened, stack: Stack) -> None:
+    with stack.client() as client:
+        devices = len(list(client.devices()))
     with opened("/", DESK) as page:
         labels = "|".join(kind.label.id for kind in KINDS.values())
         kinds = page.get_by_role("button", name=re.compile(rf"^({labels}) \d+$"))
         expect(kinds).to_have_count(len(KINDS))
         counts = [int(re.findall(r"\d+$", text)[0]) for text in kinds.all_inner_texts()]
-        assert sum(counts) == DEVICES
+        assert sum(counts) == devices
         main = page.locator("main")
         expect(main).to_contain_text("Buntu Pane")
         before = main.inner_text()
@@ -112,6 +92,7 @@ def levels(text: str) -> list[str]:
 
 
 def test_an_alert_acknowledged_with_a_click_survives_a_reload(opened: Opened, stack: Stack) -> None:
+    until(lambda: open_again(stack), "an alert that nobody looks after", 240)
     with opened("/", DESK) as page:
         row = first_unacked(page)
         expect(row).to_be_visible()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +12,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import DESK, WAIT_MS, Watched, chromium, settle
+from tests.browser import DESK, Watched, settle, watched_page
+from tests.e2e.city.alarms import acknowledge_all, open_again
 from tests.stack import Stack, until
 
 pytestmark = pytest.mark.slow
@@ -22,48 +23,21 @@ WALL = {"width": 1920, "height": 1080}
 Opened = Callable[..., AbstractContextManager[Watched]]
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("people") / "data", "--devices", "60")
-    try:
-        stack.start()
-        for name in ("sari", "dedi"):
-            asked(stack, "POST", "users", {"name": name, "role": "operator", "password": PASSWORD})
-        yield stack
-        assert stack.stop() == 0
-    finally:
-        stack.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
+@pytest.fixture(scope="module", autouse=True)
+def people(stack: Stack) -> None:
+    for name in ("sari", "dedi"):
+        asked(stack, "POST", "users", {"name": name, "role": "operator", "password": PASSWORD})
 
 
 @pytest.fixture
 def opened(stack: Stack, browser: Browser) -> Opened:
-    """A browser of its own; at its end nothing may have gone wrong on its page."""
-
-    @contextmanager
-    def open_page(viewport: Any = DESK) -> Iterator[Watched]:
-        address = stack.content["api_url"]
-        with browser.new_context(viewport=viewport, base_url=address) as context:
-            context.set_default_timeout(WAIT_MS)
-            watched = Watched(context, urlsplit(address).netloc)
-            yield watched
-            assert (watched.errors, watched.elsewhere) == ([], [])
-
-    return open_page
+    return lambda viewport=DESK: watched_page(browser, stack.content["api_url"], viewport)
 
 
 def asked(stack: Stack, method: str, path: str, body: Any = None) -> Any:
     """What the API answers an admin."""
-    content = stack.content
-    headers = {"Authorization": f"Bearer {content['admin_key']}"}
-    answer = httpx.request(method, f"{content['api_url']}/api/v1/{path}", headers=headers, json=body, timeout=30)
-    assert answer.is_success, answer.text
-    return answer.json()
+    with stack.client() as client:
+        return client.ask(method, f"/{path}", json=body)
 
 
 def sign_in(page: Page, name: str) -> None:
@@ -72,29 +46,6 @@ def sign_in(page: Page, name: str) -> None:
     page.get_by_label("Sandi").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.locator("nav.rail")).to_be_visible()
-
-
-def unacked(stack: Stack) -> list[dict[str, Any]]:
-    return [item for item in asked(stack, "GET", "alerts?limit=500")["items"] if not item["acked"]]
-
-
-def acknowledge_all(stack: Stack) -> None:
-    for alert in unacked(stack):
-        act(stack, alert, "ack")
-
-
-def open_again(stack: Stack) -> list[dict[str, Any]]:
-    """Alerts that nobody looks after; where somebody does of all, they no longer do."""
-    if not unacked(stack):
-        for alert in asked(stack, "GET", "alerts?limit=500")["items"]:
-            act(stack, alert, "unack")
-    return unacked(stack)
-
-
-def act(stack: Stack, alert: dict[str, Any], action: str) -> None:
-    content = stack.content
-    headers = {"Authorization": f"Bearer {content['admin_key']}", "If-Match": "*"}
-    httpx.post(f"{content['api_url']}/api/v1/alerts/{alert['id']}/{action}", headers=headers, json={}, timeout=30)
 
 
 def test_a_wrong_password_is_said_and_the_right_one_lets_in(opened: Opened) -> None:

@@ -3,51 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser import DESK, WAIT_MS, Watched, chromium, settle
+from tests.browser import Watched, settle
 from tests.stack import Stack
 
 pytestmark = pytest.mark.slow
 
-DEVICES = 40
 NEW, KNOWN, COMMA = "pju-baru-77", "pju-0004", "pju-0005"
 READING = {"power_w": 64.1, "voltage_v": 219.8, "dimming_pct": 100}
 ZONE = timedelta(hours=7)
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("engineer") / "data", "--devices", str(DEVICES))
-    try:
-        stack.start()
-        yield stack
-        assert stack.stop() == 0
-    finally:
-        stack.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture
-def watched(stack: Stack, browser: Browser) -> Iterator[Watched]:
-    content = stack.content
-    with browser.new_context(viewport=DESK, color_scheme="light", base_url=content["api_url"]) as context:
-        context.set_default_timeout(WAIT_MS)
-        watched = Watched(context, urlsplit(content["api_url"]).netloc)
-        watched.page.request.post("/api/v1/session", data={"key": content["admin_key"]})
-        yield watched
-        assert (watched.errors, watched.elsewhere) == ([], [])
 
 
 def send(stack: Stack, device: str, times: list[datetime], **more: Any) -> None:
