@@ -67,10 +67,10 @@ def bad_night(folder: Path) -> Iterator[Stack]:
 
 
 @contextlib.contextmanager
-def playing(stack: Stack, folder: Path) -> Iterator[None]:
-    """The scenario on a stack: its devices, and their readings from 26 h ago, fast up to now and live from then on."""
+def playing(stack: Stack, folder: Path, scenario: Path = SCENARIO) -> Iterator[None]:
+    """A scenario on a stack: its devices, and their readings from 26 h ago, fast up to now and live from then on."""
     begin = (datetime.now(UTC) - BEFORE).isoformat(timespec="seconds")
-    play = ("simulate", "--scenario", str(SCENARIO), "--start", begin, "--speed", SPEED)
+    play = ("simulate", "--scenario", str(scenario), "--start", begin, "--speed", SPEED)
     register_plainly(stack, play, folder / "fleet.csv")
     # Without the API it leaves the names as they are now.
     env = {**os.environ, **stack.env, "PYTHONPATH": str(stack.root), "SIAGA_API_URL": ""}

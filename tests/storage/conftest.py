@@ -1,8 +1,10 @@
-"""Every test of storage runs on every flavour: on plain PostgreSQL, on TimescaleDB of both licences, old and new."""
+"""Tests of storage run on every flavour: on plain PostgreSQL, on TimescaleDB of both licences, old and new. What
+concerns only tables that are the same on all of them (`same_tables`) is asked of two; SIAGA_TEST_WHOLE=1 asks all."""
 
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -24,6 +26,8 @@ SERVERS = {
     "community": "community",
 }
 ONE_BACKEND = "community"
+WHOLE = os.environ.get("SIAGA_TEST_WHOLE") == "1"
+ENOUGH = ("plain", "timescale 2.31")
 
 Databases = Postgres | Timescale | Community
 _number = itertools.count(1)
@@ -34,6 +38,8 @@ def server_name(request: pytest.FixtureRequest) -> str:
     """Each of SERVERS in turn. One of them has one back-end only, and nothing that wants two is asked of it."""
     if request.param == ONE_BACKEND and request.node.get_closest_marker("two_sessions"):
         pytest.skip("wants two sessions at once, and the WASM has one")
+    if request.param not in ENOUGH and request.node.get_closest_marker("same_tables") and not WHOLE:
+        pytest.skip("the same tables as elsewhere; SIAGA_TEST_WHOLE=1 runs it here too")
     return str(request.param)
 
 

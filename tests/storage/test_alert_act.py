@@ -17,6 +17,8 @@ from storage.connect import connect_async
 from tests.storage.waiting import until_waiting
 from tests.storage.world import NOW, World, minutes, transition
 
+pytestmark = pytest.mark.same_tables
+
 LATER: datetime = NOW + minutes(3)
 Conn = psycopg.AsyncConnection[Any]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from alerts.life import Order
 from alerts.rule import Key
 from storage import event_log, read_alerts, shelf, windows
@@ -12,6 +14,8 @@ from storage.alert_act import act
 from storage.announce import announce_back
 from storage.windows import Window
 from tests.storage.world import GAUGE, LAMP, NOW, World, minutes, transition
+
+pytestmark = pytest.mark.same_tables
 
 UNTIL = NOW + minutes(60)
 OUTBOX = "SELECT count(*) FROM notice_outbox"

@@ -12,6 +12,8 @@ from alerts.rule import Key
 from storage import read_alerts
 from tests.storage.world import GAUGE, LAMP, NOW, World, minutes, packet, transition
 
+pytestmark = pytest.mark.same_tables
+
 AFTER = ("latest", "ledger", "alert", "alert_state", "transition", "notice_outbox", "quarantine", "rollup_mark",
          "reading_water_level")  # fmt: skip
 

@@ -17,6 +17,8 @@ from storage.fleet import KindChangeError, changed_since, get_device, import_dev
 from tests.storage.waiting import until_waiting
 from tests.storage.world import GAUGE
 
+pytestmark = pytest.mark.same_tables
+
 Conn = psycopg.AsyncConnection[Any]
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 FULL = Device(

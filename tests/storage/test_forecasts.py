@@ -13,6 +13,8 @@ from alerts.forecast_lag import Lag
 from storage import forecasts
 from tests.storage.world import NOW, World, minutes
 
+pytestmark = pytest.mark.same_tables
+
 INSERT = """
 INSERT INTO forecast (device_id, as_of, siaga, made_at, bound_m, level_m, slope_m_h, points, basis, stage, expected_at,
     earliest, latest, until, outcome, reached_at, error)

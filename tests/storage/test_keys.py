@@ -14,6 +14,8 @@ from storage import keys
 from storage.connect import connect, connect_async
 from tests.storage.waiting import until_waiting
 
+pytestmark = pytest.mark.same_tables
+
 Conn = psycopg.AsyncConnection[Any]
 
 

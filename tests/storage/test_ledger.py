@@ -17,6 +17,8 @@ from storage.fleet import import_devices
 from storage.ledger import Ledger, hour_us
 from tests.storage.world import GAUGE, NOW, REGION, World, minutes, packet
 
+pytestmark = pytest.mark.same_tables
+
 _number = itertools.count(1)
 
 # What one packet may hold, by device 0 … 2: (minutes ago, value) of a reading, or something that is none.

@@ -17,6 +17,8 @@ from storage.ledger_sum import sum_hours
 from storage.quarantine_gaps import missing_by_hour
 from tests.storage.world import COUNTER, GAUGE, LAMP, NOW, World, minutes, packet
 
+pytestmark = pytest.mark.same_tables
+
 BASE = NOW - 12 * HOUR
 DAY = timedelta(days=1)
 

@@ -11,6 +11,8 @@ from devices.batch import Batch, Quarantined
 from storage.quarantine import fingerprint
 from tests.storage.world import LAMP, NOTHING, NOW, World, minutes, packet
 
+pytestmark = pytest.mark.same_tables
+
 
 @pytest.fixture
 async def world(database_url: str) -> Any:

@@ -10,6 +10,8 @@ import pytest
 from storage.quarantine_act import CUT, Acted, Entry, Order, act, refusal
 from tests.storage.world import LAMP, NOW, World, packet
 
+pytestmark = pytest.mark.same_tables
+
 ANNA, BUDI = Order("claim", "anna", NOW), Order("claim", "budi", NOW)
 
 

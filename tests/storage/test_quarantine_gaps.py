@@ -13,6 +13,8 @@ from devices.kinds import KINDS
 from storage.quarantine_gaps import Missing, missing, missing_by_hour, without
 from tests.storage.world import GAUGE, NOW, World, minutes, packet
 
+pytestmark = pytest.mark.same_tables
+
 KIND = KINDS["water_level"]
 BASE = NOW - 6 * HOUR
 GAP = Missing("a", 10, 20, BASE, BASE + 2 * HOUR)

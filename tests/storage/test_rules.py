@@ -16,6 +16,8 @@ from storage.connect import connect_async
 from storage.rules_replay import Past, Run, dry_run
 from tests.storage.world import COUNTER, GAUGE, LAMP, NOW, World, minutes, packet
 
+pytestmark = pytest.mark.same_tables
+
 (SIAGA,) = (rule for rule in shipped() if rule.id == "siaga")
 STATES = "SELECT rule, device_id FROM alert_state ORDER BY 1, 2"
 STEPS = """

@@ -12,6 +12,8 @@ from storage.fleet import import_devices
 from storage.migrate import migrate
 from tests.storage.world import NOW, World, minutes, packet
 
+pytestmark = pytest.mark.same_tables
+
 # Servers say it in two ways (api/auth.py knows both).
 REFUSED = (psycopg.errors.WithCheckOptionViolation, psycopg.errors.ObjectNotInPrerequisiteState)
 HERE, THERE = "12.09", "12.71"

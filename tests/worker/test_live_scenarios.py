@@ -85,7 +85,7 @@ async def test_panel_padam_is_one_notice_and_one_incident(lived: Callable[..., A
 
 
 async def test_banjir_silau_is_one_alert_a_gauge_told_again_only_when_it_worsens(lived: Callable[..., Any]) -> None:
-    it: Lived = await lived("banjir-silau", step_s=180)
+    it: Lived = await lived("banjir-silau", step_s=600)
     told = await it.messages()
     for gauge, worst in (("wl-buntu-pane", 1), ("wl-kisaran-barat", 2)):
         history = await it.world.rows(HISTORY, it.own(gauge))
@@ -106,7 +106,7 @@ async def test_banjir_data_pages_nobody(lived: Callable[..., Any], service: Serv
 
 
 async def test_a_stuck_gauge_is_a_fault_of_its_sensor_and_no_flood(lived: Callable[..., Any]) -> None:
-    it: Lived = await lived("stuck-gauge", step_s=120)
+    it: Lived = await lived("stuck-gauge", step_s=600)
     fault, flood = [await it.first(rule, "wl-kisaran-barat") for rule in ("sensor_fault", "siaga")]
     assert fault is not None
     assert flood is not None

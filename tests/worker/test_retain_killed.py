@@ -28,6 +28,10 @@ SELECT 'lamp', %(at)s + n * interval '1 s', %(at)s, 1, 0, n / 7.0, n * 3.1 FROM 
 ALONE = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'siaga retention' AND datname = current_database()"
 
 
+# By the name of the function that filled the database: what it ends as is the same every time.
+_ENDS: dict[str, dict[str, Any]] = {}
+
+
 async def end(world: World, folder: Path) -> dict[str, Any]:
     """All that retention changes, but for when."""
     return {
@@ -49,12 +53,14 @@ async def undisturbed(postgres: Postgres, template: str, tmp_path: Path) -> Asyn
     world = await World.make(url, LAMP)
 
     async def run(filled: Callable[[World], Any]) -> dict[str, Any]:
+        if known := _ENDS.get(filled.__name__):
+            return known
         await filled(world)
         with running(url, SIAGA_ARCHIVE_DIR=str(tmp_path / "undisturbed")) as process:
             until(lambda: ask(url, "SELECT 1 FROM retention"))
             process.terminate()
             process.communicate(timeout=60)
-        return await end(world, tmp_path / "undisturbed")
+        return _ENDS.setdefault(filled.__name__, await end(world, tmp_path / "undisturbed"))
 
     yield run
     await world.ground.close()

@@ -38,7 +38,7 @@ export function keysPart() {
       { name: "created", words: t("created"), key: ({ created_at }) => created_at, cell: ({ created_at }) => h("span.num.t2", {}, moment(created_at)) },
       { name: "used", words: t("last_used"), key: ({ last_used_at }) => String(last_used_at), cell: ({ last_used_at }) => h("span.num", {}, last_used_at ? moment(last_used_at) : "–") },
       { name: "expires", words: t("expires"), key: (key) => `${key.expires_at} ${key.revoked_at}`, cell: endOf },
-      { name: "do", words: "", key: (key) => `${state.stream} ${key.revoked_at}`, cell: (key) => !key.revoked_at && revokeButton(key, keys.ask) },
+      { name: "do", words: h("span.only-read", {}, t("what")), key: (key) => `${state.stream} ${key.revoked_at}`, cell: (key) => !key.revoked_at && revokeButton(key, keys.ask) },
     ],
   });
 

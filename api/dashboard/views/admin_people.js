@@ -34,7 +34,7 @@ export function peoplePart() {
       { name: "way", words: t("way"), key: (person) => wayOf(person), cell: (person) => wayOf(person) },
       { name: "state", words: t("col_state"), key: ({ disabled }) => String(disabled), cell: ({ disabled }) => t(disabled ? "disabled" : "may_sign_in") },
       { name: "changed", words: t("changed"), key: ({ changed_at }) => changed_at, cell: ({ changed_at }) => h("span.num.t2", {}, moment(changed_at)) },
-      { name: "do", words: "", key: (person) => `${state.stream} ${JSON.stringify(person)}`, cell: (person) => editButton(person, people.ask) },
+      { name: "do", words: h("span.only-read", {}, t("what")), key: (person) => `${state.stream} ${JSON.stringify(person)}`, cell: (person) => editButton(person, people.ask) },
     ],
   });
 

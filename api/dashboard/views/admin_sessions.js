@@ -34,7 +34,7 @@ export function sessionsPart() {
       time("seen_at", t("seen")),
       time("expires_at", t("ends_at")),
       { name: "address", words: t("address"), key: ({ address }) => String(address), cell: ({ address }) => h("span.num.t2", {}, address ?? "–") },
-      { name: "do", words: "", key: ({ id }) => `${id} ${state.stream}`, cell: endButton },
+      { name: "do", words: h("span.only-read", {}, t("what")), key: ({ id }) => `${id} ${state.stream}`, cell: endButton },
     ],
   });
 

@@ -81,7 +81,7 @@ export function view() {
       columns: [
         {
           name: "pick",
-          words: "",
+          words: h("span.only-read", {}, t("marked")),
           key: ({ fingerprint }) => `${marked.has(fingerprint)} ${tab()}`,
           cell: (group) =>
             tab() === "inbox" &&

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,11 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.browser import Watched, settle
 from tests.stack import Stack
 
-# Every view is opened by tests/e2e/test_views.py; what one does on these takes minutes more.
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(os.environ.get("SIAGA_TEST_WHOLE") != "1", reason="SIAGA_TEST_WHOLE=1 runs these too"),
-]
+pytestmark = pytest.mark.slow
 
 GAUGE = "wl-buntu-pane"
 MINUTE = timedelta(minutes=1)
