@@ -15,10 +15,11 @@ import pytest
 from simulator.scenario import shipped
 from tests.servers import Mosquitto, Timescale
 from tests.stack import ROOT, Stack
+from tests.whole import WHOLE
 
 pytestmark = pytest.mark.slow
 
-# Shortened where the whole of it takes minutes; SIAGA_TEST_WHOLE_SCENARIOS=1 plays all as they are.
+# Shortened where the whole of it takes minutes; SIAGA_TEST_WHOLE=1 plays all as they are.
 SHORTER = {
     "banjir-data": ("--devices", "40"),
     "banjir-silau": ("--for", "26h"),
@@ -27,7 +28,6 @@ SHORTER = {
     "panel-padam": ("--for", "5h"),
     "seminggu": ("--devices", "60", "--for", "1d"),
 }
-WHOLE = os.environ.get("SIAGA_TEST_WHOLE_SCENARIOS") == "1"
 # What the second stack plays, too, where not all of them are: dirty data, an incident.
 ON_BOTH = ("data-kotor", "panel-padam")
 
@@ -73,7 +73,7 @@ def compared(stack: Stack, truth: Path) -> dict[str, Any]:
 def test_a_scenario_verifies_clean(stack: Stack, tmp_path: Path, name: str) -> None:
     second = "SIAGA_DATABASE_URL" in stack.settings
     if second and not WHOLE and name not in ON_BOTH:
-        pytest.skip("SIAGA_TEST_WHOLE_SCENARIOS=1 plays every scenario on both stacks")
+        pytest.skip("SIAGA_TEST_WHOLE=1 plays every scenario on both stacks")
     options = () if WHOLE else SHORTER.get(name, ())
     truth = tmp_path / "truth"
     played = siaga(stack, "simulate", "--scenario", name, "--speed", "max", "--truth", str(truth), *options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,10 +15,11 @@ from simulator.scenario import FOLDER, ScenarioError, parse, read, shipped
 from simulator.truth.folder import Expected, Step
 from simulator.truth.record import unmet
 from tests.simulator.offline import HEAD, HOUR_MS, accounted, every, played, shipped_plan, written_plan
+from tests.whole import WHOLE
 
 NAMES = shipped()
 # The first is played through a whole Siaga (tests/e2e/test_scenarios.py).
-SEEDS = (1, 2, 3) if os.environ.get("SIAGA_TEST_WHOLE") == "1" else (2,)
+SEEDS = (1, 2, 3) if WHOLE else (2,)
 SLOW = ("banjir-data", "seminggu")
 # A whole week of a thousand devices is expected to do nothing; its first day is enough to see it work.
 HOURS = {"seminggu": 24.0}

@@ -4,7 +4,6 @@ concerns only tables that are the same on all of them (`same_tables`) is asked o
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from storage.migrate import migrate
 from tests.community import Community
 from tests.servers import Postgres, Timescale
 from tests.storage.world import COUNTER, GAUGE, LAMP, World
+from tests.whole import WHOLE
 
 TEMPLATE = "storage_template"
 # Names of flavours, and which fixture starts the server.
@@ -26,7 +26,6 @@ SERVERS = {
     "community": "community",
 }
 ONE_BACKEND = "community"
-WHOLE = os.environ.get("SIAGA_TEST_WHOLE") == "1"
 ENOUGH = ("plain", "timescale 2.31")
 
 Databases = Postgres | Timescale | Community

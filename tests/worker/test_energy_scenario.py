@@ -11,8 +11,9 @@ from simulator.plan import plan
 from simulator.scenario import read
 from tests.live import live
 from tests.storage.world import World
+from tests.whole import only_whole
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, only_whole]
 
 # Not one of the seeds that anything was tuned with.
 SEED = 4711
