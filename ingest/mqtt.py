@@ -53,7 +53,7 @@ class Session:
     """
 
     def __init__(self, broker: Broker, client_id: str, filters: list[str], max_packets: int, max_bytes: int) -> None:
-        self._broker, self._client_id, self._filters = broker, client_id, filters
+        self._client_id, self._filters = client_id, filters
         self._held = Held(max_packets, max_bytes)
         self._arrived = asyncio.Event()
         self._unwanted = asyncio.Event()
@@ -153,7 +153,7 @@ class Session:
     def _complain(self, event: str, **fields: Any) -> None:
         if (event, fields) != self._told:
             self._told = (event, fields)
-            log.error(event, **fields, host=self._broker.host, port=self._broker.port)
+            log.error(event, **fields, host=self._link.node.host, port=self._link.node.port)
 
     def _on_arrival(self) -> None:
         self._arrived.set()
@@ -166,7 +166,8 @@ class Session:
             self._complain("broker.refused", reason=str(code), client_id=self._client_id, cause=cause)
             self._link.lost.set()
             return
-        log.info("broker.connected", host=self._broker.host, port=self._broker.port, session=flags.session_present)
+        node = self._link.node
+        log.info("broker.connected", host=node.host, port=node.port, session=flags.session_present)
         if flags.session_present:
             # Packets of the kept subscription may fill the buffer, and stop us reading, before our SUBACK comes.
             self.subscribed_since = datetime.now(UTC)

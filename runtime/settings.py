@@ -38,7 +38,10 @@ class Settings(BaseSettings):
         None, "url", "PostgreSQL or TimescaleDB: postgresql://user:password@host:port/name"
     )
     mqtt_url: SecretStr | None = _setting(
-        None, "url", "MQTT broker: mqtt://user:password@host:port; mqtts:// for TLS, ws:// or wss:// for websockets"
+        None,
+        "url",
+        "MQTT broker: mqtt://user:password@host:port; mqtts:// for TLS, ws:// or wss:// for websockets; the nodes of a "
+        "cluster as host:port,host:port, tried in turn",
     )
     api_url: str | None = _setting(None, "url", "where clients of ours (simulator, links in notices) find the API")
     api_key: SecretStr | None = _setting(None, "key", "API key with which the simulator registers its fleet")

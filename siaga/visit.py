@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import ssl
 import time
@@ -36,7 +37,7 @@ class Heard(NamedTuple):
 
 
 class Visit:
-    """`with Visit(broker) as visit:` is connected inside. Raises VisitError."""
+    """`with Visit(broker) as visit:` is connected inside, to the first node that lets us in. Raises VisitError."""
 
     def __init__(self, broker: Broker, name: str = "visit") -> None:
         self._broker = broker
@@ -49,9 +50,17 @@ class Visit:
         self._client.on_message = self._on_message
 
     def __enter__(self) -> Self:
-        place = f"{self._broker.host}:{self._broker.port}"
+        *others, last = self._broker.nodes
+        for node in others:
+            with contextlib.suppress(VisitError):
+                return self._enter(node)
+        return self._enter(last)
+
+    def _enter(self, node: Broker) -> Self:
+        place = f"{node.host}:{node.port}"
+        self._connack = None
         try:
-            self._client.connect(self._broker.host, self._broker.port, keepalive=30)
+            self._client.connect(node.host, node.port, keepalive=30)
         except ssl.SSLCertVerificationError as error:
             raise VisitError(f"{place}: its certificate is refused: {error.verify_message}") from None
         except (OSError, ValueError) as error:
@@ -123,5 +132,5 @@ def _client(broker: Broker, client_id: str) -> paho.Client:
     if broker.username:
         client.username_pw_set(broker.username, broker.password)
     if broker.tls:
-        client.tls_set_context(ssl.create_default_context())
+        client.tls_set_context(broker.tls_context())
     return client

@@ -20,11 +20,15 @@ RUNNING = "Start the broker, or correct SIAGA_MQTT_URL; its log says more. Devic
 
 
 class Reached(NamedTuple):
-    """What came of a visit. error: it did not let us in; refused: filters of ingest that it does not let us have."""
+    """What came of a visit. error: it did not let us in; refused: filters of ingest that it does not let us have.
+
+    away: nodes of a cluster that did not let us in, and why, where another did.
+    """
 
     place: str
     error: str = ""
     refused: tuple[str, ...] = ()
+    away: tuple[str, ...] = ()
 
 
 class Store(NamedTuple):
@@ -48,13 +52,19 @@ def there(settings: Settings) -> Broker:
 def reach(settings: Settings) -> Reached:
     """Visit the broker as ingest does: the same user, the same filters. Raises SettingError."""
     broker = there(settings)
-    place = f"{broker.host}:{broker.port}"
     try:
         filters = [*readings_filters(settings.regions), *Decoders.from_file(settings.decoders).filters()]
     except DecoderError as error:
         raise SettingError(f"SIAGA_DECODERS: {error}") from None
+    found = [_reach_node(node, filters) for node in broker.nodes]
+    best = next((each for each in found if not each.error), found[0])
+    return best._replace(away=() if best.error else tuple(each.error for each in found if each.error))
+
+
+def _reach_node(node: Broker, filters: list[str]) -> Reached:
+    place = f"{node.host}:{node.port}"
     try:
-        with Visit(broker, "doctor") as visit:
+        with Visit(node, "doctor") as visit:
             return Reached(place, refused=tuple(visit.subscribe(filters)))
     except VisitError as error:
         return Reached(place, str(error))
@@ -80,6 +90,12 @@ def judge_reached(found: Reached) -> Iterator[Verdict]:
         yield problem("broker", f"cannot be used: {found.error}", RUNNING)
         return
     yield ok("broker", f"{found.place} answers and lets us in")
+    for error in found.away:
+        yield warning(
+            "broker node",
+            f"cannot be used: {error}",
+            "Start it again; its log says more. The cluster goes on as long as more than half of its nodes do.",
+        )
     if found.refused:
         yield problem(
             "subscription",

@@ -30,7 +30,7 @@ class Certificate(NamedTuple):
 def wanted(settings: Settings) -> Iterator[tuple[str, str, int]]:
     """Whose, host and port of each that the settings say speaks TLS. Raises SettingError."""
     if settings.mqtt_url is not None and (broker := there(settings)).tls:
-        yield "broker", broker.host, broker.port
+        yield from (("broker", node.host, node.port) for node in broker.nodes)
     if settings.api_url is not None and (url := urlsplit(settings.api_url)).scheme == "https":
         yield "API", url.hostname or "", url.port or 443
 

@@ -17,7 +17,11 @@ ANSWER_S = 5.0
 
 
 def answers(there: Broker) -> bool:
-    """Whether it accepts a connection with this user and password, waiting some seconds at most."""
+    """Whether it, or one of its nodes, accepts a connection with this user and password, waiting some seconds each."""
+    return any(map(_answers, there.nodes))
+
+
+def _answers(there: Broker) -> bool:
     if there.websocket is None:
         return broker.accepts(there.host, there.port, there.username, there.password, there.tls)
     return _answers_over_websockets(there, there.websocket)

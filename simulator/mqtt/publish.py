@@ -38,7 +38,7 @@ class Publisher:
             raise ValueError(
                 f"window {window:,}: 1 to {PACKET_IDS - 1:,} messages in flight, MQTT has no more packet ids"
             )
-        self._broker, self._window = broker, window
+        self._window = window
         self._ready = False
         self._changed = asyncio.Event()
         # By packet id, in order of publishing: number and packet.
@@ -61,6 +61,10 @@ class Publisher:
     @property
     def connected(self) -> bool:
         return self._ready
+
+    @property
+    def _place(self) -> dict[str, Any]:
+        return {"host": self._link.node.host, "port": self._link.node.port}
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Send one message; waits while the window is full or the broker is away. Raises ValueError: too long."""
@@ -94,7 +98,7 @@ class Publisher:
                 try:
                     await self._link.connect()
                 except OSError as error:
-                    log.warning("broker.unreachable", host=self._broker.host, port=self._broker.port, error=str(error))
+                    log.warning("broker.unreachable", error=str(error), **self._place)
                 else:
                     await self._link.serve()
                     self._close()
@@ -120,11 +124,11 @@ class Publisher:
 
     def _on_connect(self, client: Any, userdata: Any, flags: Any, code: ReasonCode, properties: Any) -> None:
         if code.is_failure:
-            log.error("broker.refused", reason=str(code), host=self._broker.host, port=self._broker.port)
+            log.error("broker.refused", reason=str(code), **self._place)
             self._link.lost.set()
             return
         self.connections += 1
-        log.info("broker.connected", host=self._broker.host, port=self._broker.port, resent=self.in_flight)
+        log.info("broker.connected", **self._place, resent=self.in_flight)
         # Before any waiting publish can run. Whether they were written, we do not know: DUP may be said of both.
         for _, packet in self._unacknowledged.values():
             self._client.send(again(packet))

@@ -45,6 +45,9 @@ def one(found: Iterable[Verdict], check: str) -> Verdict:
         ({"full_page_writes": False}, "durability", "problem", "full_page_writes off"),
         ({"synchronous_commit": "off"}, "durability", "problem", "synchronous_commit is off"),
         ({"synchronous_commit": "remote_apply"}, "durability", "ok", "remote_apply"),
+        ({"standbys": 1, "waits_for_standby": True}, "standby", "ok", "1 follows"),
+        ({"standbys": 2}, "standby", "warning", "2 follow, and no commit waits"),
+        ({"waits_for_standby": True}, "standby", "problem", "every commit waits"),
         ({}, "connections", "ok", "28 wanted at most, 57 for us"),
         ({"others": 40}, "connections", "warning", "40 taken by others"),
         ({"statement_timeout_s": 30}, "timeouts", "warning", "statement_timeout = 30 s"),
@@ -93,6 +96,9 @@ def test_broker_that_refuses() -> None:
     assert refused.state == "problem"
     found = list(broker.judge_reached(broker.Reached("b:1883", refused=("siaga/v1/+/+/readings",))))
     assert one(found, "subscription").state == "problem"
+    found = list(broker.judge_reached(broker.Reached("b:1883", away=("c:1883: refused",))))
+    assert one(found, "broker").state == one(found, "subscription").state == "ok"
+    assert one(found, "broker node").state == "warning"
 
 
 @pytest.mark.parametrize(
@@ -196,6 +202,8 @@ def test_a_certificate_that_is_not_believed() -> None:
         ([INGEST._replace(fresh=False), WORKER], "ingest", "problem"),
         ([INGEST._replace(state="degraded", detail="standby"), WORKER], "ingest", "warning"),
         ([INGEST._replace(state="down"), WORKER], "ingest", "problem"),
+        ([INGEST._replace(name="ingest-north"), WORKER], "ingest-north", "ok"),
+        ([INGEST._replace(name="ingest-north"), INGEST._replace(fresh=False), WORKER], "ingest", "problem"),
     ],
 )
 def test_parts(there: list[Part], check: str, state: str) -> None:
@@ -254,6 +262,14 @@ PLACE = safety.Place("broker", "127.0.0.1", 1883, False, "x" * 20)
         ({"cors_origins": "http://peta.example"}, PLACE, "CORS", "warning", "http://peta.example"),
         ({"cors_origins": "https://peta.example"}, PLACE, "CORS", "ok", "1 sites"),
         ({"api_host": "0.0.0.0"}, PLACE, "API access", "warning", "no proxy"),
+        ({"broker_users_file": "/x"}, PLACE, "session of ingest", "warning", "can be guessed"),
+        (
+            {"broker_users_file": "/x", "ingest_client_id": "5f0c2a9b"},
+            PLACE,
+            "session of ingest",
+            "ok",
+            "not the usual",
+        ),
         ({"api_host": "0.0.0.0", "trusted_proxies": "10.0.0.1"}, PLACE, "API access", "ok", "behind 10.0.0.1"),
     ],
 )
