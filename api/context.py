@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 Conn = psycopg.AsyncConnection[Any]
 Regions = tuple[str, ...] | None  # None: all of them
+# psycopg's pool doubles its pauses until then and starts anew at the next request: a database that comes back, or a
+# standby that takes its place, is found within so long.
+RECONNECT_S = 5.0
 # Methods that change nothing.
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -125,7 +128,7 @@ def address(request: Request) -> str:
 def make_pools(settings: Settings) -> Pools:
     """Closed pools of autocommit connections whose statements are stopped after the statement timeout."""
     return Pools(
-        _pool(settings, "reads", settings.read_connections, _read_only),
+        _pool(settings, "reads", settings.read_connections, _read_only),  # of a replica, where there is one
         _pool(settings, "writes", settings.write_connections),
         _pool(settings, "limited reads", settings.read_connections, _read_only, scope.OPTIONS),
         _pool(settings, "limited writes", settings.write_connections, None, scope.OPTIONS),
@@ -139,15 +142,18 @@ def _pool(
     configure: Callable[[Conn], Awaitable[None]] | None = None,
     options: str = "",
 ) -> AsyncConnectionPool[Conn]:
-    url = require(settings.database_url, "SIAGA_DATABASE_URL")
+    url = settings.database_read_url if configure is _read_only else None
     return AsyncConnectionPool(
-        conninfo(url, "api", settings.statement_timeout_s, options),
+        conninfo(
+            require(url or settings.database_url, "SIAGA_DATABASE_URL"), "api", settings.statement_timeout_s, options
+        ),
         kwargs={"autocommit": True, **cursor_options()},
         configure=configure,
         # Where nobody is limited to regions, no connection is kept for them.
         min_size=0 if options else 1,
         max_size=size,
         timeout=settings.connection_wait_s,
+        reconnect_timeout=RECONNECT_S,
         check=_alive,
         open=False,
         name=name,

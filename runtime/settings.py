@@ -35,7 +35,16 @@ class Settings(BaseSettings):
 
     # where the other parts are
     database_url: SecretStr | None = _setting(
-        None, "url", "PostgreSQL or TimescaleDB: postgresql://user:password@host:port/name"
+        None,
+        "url",
+        "PostgreSQL or TimescaleDB: postgresql://user:password@host:port/name; with a standby as "
+        "host:port,host:port/name?target_session_attrs=read-write",
+    )
+    database_read_url: SecretStr | None = _setting(
+        None,
+        "url",
+        "where queries of the API that only read go, a streaming replica as a rule (docs/scaling.md): they show what "
+        "it has replayed; none = SIAGA_DATABASE_URL",
     )
     mqtt_url: SecretStr | None = _setting(
         None,
