@@ -35,6 +35,7 @@ from storage.write import Writer
 log = get_logger(__name__)
 
 PART = "ingest"
+CLIENT_ID = "siaga-ingest"  # of whom nobody gave another
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -105,6 +106,12 @@ class Ground:
 
     async def close(self) -> None:
         await self.conn.close()
+
+
+def part_of(client_id: str) -> str:
+    """What a session of ingest is called among the parts: ingest, and ingest-north of siaga-ingest-north. One name for
+    several processes would hide that one of them is gone."""
+    return f"{PART}{client_id.removeprefix(CLIENT_ID) if client_id.startswith(CLIENT_ID) else f'-{client_id}'}"
 
 
 async def take_up(settings: Settings, other_filters: Sequence[str] = ()) -> Ground:

@@ -10,7 +10,7 @@ import psycopg
 from devices.topics import readings_filters
 from ingest import metrics
 from ingest.decoders.choose import DecoderError, Decoders
-from ingest.ground import PART, Ground, take_up
+from ingest.ground import Ground, part_of, take_up
 from ingest.loop import Loop
 from ingest.mqtt import Session
 from runtime.log import get_logger
@@ -96,11 +96,11 @@ async def _serve(settings: Settings, session: Session, ground: Ground, stop: asy
         return How(*_state(loop, session), facts)
 
     metrics.HELD_LIMIT.set(settings.ingest_inflight)
-    url = require(settings.database_url, "SIAGA_DATABASE_URL")
+    url, part = require(settings.database_url, "SIAGA_DATABASE_URL"), part_of(settings.ingest_client_id)
     # The session outlives the loop, so that the last batch is acknowledged.
     over = asyncio.Event()
     listening = asyncio.create_task(session.run(over), name="session")
-    beating = asyncio.create_task(keep_beating(url, PART, how, stop), name="beat")
+    beating = asyncio.create_task(keep_beating(url, part, how, stop), name="beat")
     looping = asyncio.create_task(loop.run(), name="loop")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     log.info("ingest.started", devices=len(ground.fleet))

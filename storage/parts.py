@@ -34,6 +34,11 @@ LEAVE = "DELETE FROM part WHERE name = %s"
 ALL = "SELECT name, state, detail, beat_at, beat_at > now() - make_interval(secs => %s), facts FROM part ORDER BY name"
 
 
+def is_of(name: str, part: str) -> bool:
+    """Whether a row is that of this part: ingest has one for each of its sessions, ingest-north beside ingest."""
+    return name == part or name.startswith(f"{part}-")
+
+
 class How(NamedTuple):
     """How a part is: a state, a sentence, and numbers under names that end in their unit; None where not known."""
 

@@ -9,7 +9,7 @@ from runtime.settings import Settings
 from siaga.doctor.verdict import Verdict, ok, problem, warning
 from siaga.durations import seconds_text
 from storage.checkup import Part, Waiting
-from storage.parts import NOTHING, Facts
+from storage.parts import NOTHING, Facts, is_of
 
 NEEDED = ("ingest", "worker")
 ROLLUP_WARN_S, ROLLUP_BAD_S = 60.0, 900.0
@@ -26,20 +26,20 @@ def facts_of(parts: Sequence[Part], name: str) -> Facts:
 
 def judge_parts(parts: Sequence[Part], now: datetime) -> Iterator[Verdict]:
     """now: by the database's clock, as the beats are."""
-    there = {part.name for part in parts}
     for part in parts:
         yield _part(part, now)
     for name in NEEDED:
-        if name not in there:
+        if not any(is_of(part.name, name) for part in parts):
             yield problem(f"part {name}", "is not running", f"Start `siaga {name}`; its log says why it ended.")
 
 
 def judge_lag(parts: Sequence[Part], waiting: Waiting, settings: Settings, now: datetime) -> Iterator[Verdict]:
-    worker, ingest = facts_of(parts, "worker"), facts_of(parts, "ingest")
+    worker = facts_of(parts, "worker")
     if (lag_s := worker.get("rollup_lag_s")) is not None:
         yield _rollups(lag_s, worker.get("rollup_pending_marks") or 0)
-    if ingest:
-        yield _ingest(ingest)
+    for part in parts:
+        if is_of(part.name, "ingest") and part.fresh and part.facts:
+            yield _ingest(part.name, part.facts)
     yield _newest(waiting, settings, now)
 
 
@@ -80,16 +80,15 @@ def _rollups(lag_s: float, marks: float) -> Verdict:
     return say("rollups", what, "It catches up by itself, the live hours first; if not, see the worker's log.")
 
 
-def _ingest(facts: Mapping[str, float | None]) -> Verdict:
+def _ingest(name: str, facts: Mapping[str, float | None]) -> Verdict:
+    check = f"{name} lag"
     held, limit, lag_s = facts.get("held_packets") or 0, facts.get("held_packets_limit"), facts.get("lag_s") or 0.0
     what = f"{held:,.0f} packets held, {seconds_text(lag_s)} from arrival to commit"
     if limit and held >= limit:
-        return problem(
-            "ingest lag", f"{what}: it has stopped reading", "See docs/operations.md, SiagaIngestStopsReading."
-        )
+        return problem(check, f"{what}: it has stopped reading", "See docs/operations.md, SiagaIngestStopsReading.")
     if lag_s > COMMIT_WARN_S:
-        return warning("ingest lag", what, "Is the database slow, or its disk? docs/operations.md, SiagaBacklogGrows.")
-    return ok("ingest lag", what)
+        return warning(check, what, "Is the database slow, or its disk? docs/operations.md, SiagaBacklogGrows.")
+    return ok(check, what)
 
 
 def _newest(waiting: Waiting, settings: Settings, now: datetime) -> Verdict:
