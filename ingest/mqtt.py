@@ -107,6 +107,14 @@ class Session:
         if not self._held.full:
             self._link.resume()
 
+    def leave(self, filters: Sequence[str]) -> bool:
+        """Be subscribed no longer to these, which we did not ask for since we started; False where that must wait."""
+        if self.subscribed_since is None:
+            return False
+        if leaving := [name for name in filters if name not in self._filters]:
+            self._lane.unsubscribe(leaving)
+        return True
+
     def let_go(self) -> None:
         """Disconnect, as nothing can be committed for long. The broker keeps the session and all that comes meanwhile;
         what was received and is not acknowledged it delivers again."""

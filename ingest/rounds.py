@@ -15,6 +15,7 @@ from ingest.decoders.choose import Decoders
 from ingest.ground import Ground
 from ingest.inbox import Store, take_posted
 from ingest.intake import Limits
+from ingest.leave import Leaving
 from ingest.mqtt import Session
 from ingest.replay import replay_waiting
 from runtime.settings import Settings
@@ -39,6 +40,7 @@ class Rounds:
     ) -> None:
         self._settings, self._session, self._limits, self._decoders = settings, session, limits, decoders
         self._counts, self._write, self._store = counts, write, store
+        self._leaving = Leaving(session, settings.ingest_client_id)
         self._next_devices = self._next_silent = self._next_inbox = 0.0
         self._told_committed: datetime | None = None  # what ingest_session says
         self._stream_silent = False
@@ -62,6 +64,7 @@ class Rounds:
             await ground.look_for_devices()
             await ground.look_for_rules()
             await self._say_committed(ground)
+            await self._leaving.look(ground)
             if await self._replay(ground):  # the rest at once, but what arrives has its turn between
                 self._next_devices = now
             await inbox.forget(ground.conn, datetime.now(UTC), timedelta(hours=self._settings.inbox_keep_h))

@@ -29,6 +29,7 @@ ON CONFLICT (client_id) DO UPDATE SET filters = excluded.filters
 """
 REPLACED = "DELETE FROM ingest_session WHERE client_id = ANY (%s)"
 COMMITTED = "UPDATE ingest_session SET committed_at = %s, pace_s = %s WHERE client_id = %s"
+OTHERS = "SELECT client_id, filters FROM ingest_session WHERE client_id <> %s"
 STREAMS = "SELECT client_id, committed_at, pace_s FROM ingest_session WHERE committed_at IS NOT NULL"
 
 
@@ -74,6 +75,11 @@ async def take(conn: psycopg.AsyncConnection[Any], client_id: str, filters: Sequ
 async def committed(conn: psycopg.AsyncConnection[Any], stream: Stream) -> None:
     """Keep when a session last committed something."""
     await conn.execute(COMMITTED, (stream.committed_at, stream.pace_s, stream.client_id))
+
+
+async def others(conn: psycopg.AsyncConnection[Any], client_id: str) -> dict[str, list[str]]:
+    """What the other sessions subscribe to, by client id; whether they run or not."""
+    return dict(await (await conn.execute(OTHERS, (client_id,))).fetchall())
 
 
 async def streams(conn: psycopg.AsyncConnection[Any]) -> list[Stream]:
