@@ -12,6 +12,7 @@ from simulator import plan as plans
 from simulator import scenario as scenarios
 from simulator.fleet import make_fleet
 from simulator.load.main import LoadOptions
+from simulator.regions import dealt
 from simulator.replay import fleet as replay_fleet
 from simulator.replay_map import read_map
 from simulator.runs import Recorded, Wanted
@@ -68,16 +69,24 @@ class Asked:
             batch=self.batch,
             processes=self.processes,
             seed=self.seed,
-            region=self.region,
+            regions=self.regions,
             api_url=settings.api_url,
             api_key=key.get_secret_value() if key else None,
             log_level=settings.log_level,
         )
         return replace(options, **{name: value for name, value in said.items() if value is not None})  # type: ignore[arg-type]
 
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """--region may name several, separated by commas."""
+        return tuple(code.strip(" ") for code in self.region.split(","))
+
     def _check(self) -> None:
-        if not is_region(self.region):
-            raise ValueError(f"--region {self.region!r} is no Kemendagri code such as 12.09")
+        for region in self.regions:
+            if not is_region(region):
+                raise ValueError(f"--region {region!r} is no Kemendagri code such as 12.09")
+        if len(set(self.regions)) < len(self.regions):
+            raise ValueError(f"--region {self.region}: one of them is there twice")
         if (self.replay is None) != (self.map is None):
             raise ValueError("--replay FILE.csv and --map map.toml go together")
         modes = [
@@ -114,11 +123,12 @@ class Asked:
     def _city(self, now: datetime) -> Wanted:
         start = None if self.start is None else parse_start(self.start, now)
         hours = float("inf") if self.lasting is None else parse_duration(self.lasting) / 3600
-        fleet = make_fleet(self.devices or DEVICES, self.seed, self.region, cabinets=True)
+        region = self.regions[0]
+        fleet = dealt(make_fleet(self.devices or DEVICES, self.seed, region, cabinets=True), self.regions)
 
         def plan_at(at: float) -> plans.Plan:
             begin = start.timestamp() if start else at
-            return plans.plan_city(fleet, self.seed, self.region, begin, rate=self.rate, hours=hours)
+            return plans.plan_city(fleet, self.seed, region, begin, rate=self.rate, hours=hours)
 
         history_s = None if self.backfill is None else parse_duration(self.backfill, "--backfill")
         speed = parse_speed(self.speed or "1")
@@ -130,7 +140,7 @@ class Asked:
         speed = parse_speed(self.speed or "max")
         hours = None if self.lasting is None else parse_duration(self.lasting) / 3600
         plan = plans.plan(
-            name, scenarios.read(name), self.seed, region=self.region, start=start, hours=hours, devices=self.devices
+            name, scenarios.read(name), self.seed, regions=self.regions, start=start, hours=hours, devices=self.devices
         )
         if speed is None and plan.end_ms > now.timestamp() * 1000:
             raise ValueError(

@@ -66,7 +66,11 @@ def simulate(
         typer.Option(help="Messages a second of the whole fleet. Default: demo pace, about 24 for 200 devices."),
     ] = None,
     region: Annotated[
-        str | None, typer.Option(help="Kemendagri code in topics and fleet. Default: SIAGA_REGION (12.09).")
+        str | None,
+        typer.Option(
+            help="Kemendagri code in topics and fleet; several as 12.08,12.09 share the fleet, panels and rivers "
+            "whole. Default: SIAGA_REGION (12.09)."
+        ),
     ] = None,
     fleet_out: Annotated[
         Path | None, typer.Option(help="Write the fleet as CSV, for `siaga devices import`.", dir_okay=False)

@@ -24,6 +24,7 @@ from simulator.physics.lamp_faults import Failure
 from simulator.physics.lamp_faults import Fault as LampFault
 from simulator.physics.rain import Storm
 from simulator.physics.traffic import Incident
+from simulator.regions import dealt
 from simulator.scenario import Expectation, FleetTable, Scenario, ScenarioError, StormTable, TapTable, TripTable
 
 HOUR_S = 3600.0
@@ -77,15 +78,20 @@ def plan(
     scenario: Scenario,
     seed: int,
     *,
-    region: str = REGION,
+    regions: Sequence[str] = (REGION,),
     start: datetime | None = None,
     hours: float | None = None,
     devices: int | None = None,
 ) -> Plan:
-    """Set a scenario in time. start, hours and devices replace its own. Raises ScenarioError."""
+    """Set a scenario in time. start, hours and devices replace its own; its fleet is dealt out to the regions.
+
+    Raises ScenarioError.
+    """
     begin = (start or scenario.start).timestamp()
     lasting = hours or scenario.hours
-    plain = make_fleet(devices, seed, region) if devices else build(_sizes(scenario.fleet), seed, region)
+    region = regions[0]
+    whole = make_fleet(devices, seed, region) if devices else build(_sizes(scenario.fleet), seed, region)
+    plain = dealt(whole, regions)
     names = tuple(device.id for device in plain)
     if devices is None:  # in another fleet, what is not there cannot break
         _check_faults(scenario, plain, name)
@@ -105,10 +111,10 @@ def plan(
     )
     city = City(_own(plain, tag, name), seed, begin, seconds=scenario.pace.model_dump(), happenings=happenings)
     end_ms = city.start_ms + round(lasting * HOUR_S * 1000)
-    whole = start is None and devices is None and lasting >= scenario.hours
+    as_written = start is None and devices is None and lasting >= scenario.hours
     return Plan(
         name, seed, region, city.start_ms, end_ms, city, names, trips, scenario.fault,
-        scenario.expect if whole else (),
+        scenario.expect if as_written else (),
     )  # fmt: skip
 
 

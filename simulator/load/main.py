@@ -27,6 +27,7 @@ from simulator.load.probe import Probes
 from simulator.load.worker import Share, Told
 from simulator.mqtt.packets import PACKET_IDS
 from simulator.pace import schedule
+from simulator.regions import dealt
 from simulator.register import PER_REQUEST, RegisterError, register
 
 EVERY_S = 5.0
@@ -51,7 +52,7 @@ class LoadOptions:
     seconds: float | None = None
     processes: int | None = None
     seed: int = 1
-    region: str = "12.09"
+    regions: tuple[str, ...] = ("12.09",)
     client_id: str = "siaga-load"
     api_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
@@ -93,7 +94,7 @@ def shares(options: LoadOptions, devices: Sequence[Device]) -> list[Share]:
                 client_id=f"{options.client_id}-{number + 1}",
                 devices=options.devices,
                 seed=options.seed,
-                region=options.region,
+                regions=options.regions,
                 rate=rate,
                 batch=options.batch,
                 connections=own,
@@ -147,7 +148,8 @@ class _Load:
     async def run(self) -> bool:
         stop = stop_event()
         options = self._options
-        fleet = await asyncio.to_thread(make_fleet, options.devices, options.seed, options.region)
+        fleet = await asyncio.to_thread(make_fleet, options.devices, options.seed, options.regions[0])
+        fleet = dealt(fleet, options.regions)
         workers = [Worker(share) for share in shares(options, fleet)]
         await self._register(fleet, stop)
         self._introduce(len(workers))
@@ -186,7 +188,7 @@ class _Load:
         if not (options.api_url and options.api_key) or options.probes_per_s <= 0:
             return None
         return Probes(
-            options.mqtt_url, f"{options.client_id}-probe", options.api_url, options.api_key, options.region,
+            options.mqtt_url, f"{options.client_id}-probe", options.api_url, options.api_key, options.regions[0],
             options.probes_per_s,
         )  # fmt: skip
 

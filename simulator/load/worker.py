@@ -24,6 +24,7 @@ from simulator.fleet import make_fleet
 from simulator.load.latency import Histogram
 from simulator.load.payloads import Messages
 from simulator.mqtt.publish import Publisher
+from simulator.regions import dealt
 
 TICK_S = 0.02
 AT_ONCE = 10_000  # readings made in one step while catching up: 25 ms of work
@@ -40,7 +41,7 @@ class Share:
     client_id: str
     devices: int
     seed: int
-    region: str
+    regions: tuple[str, ...]
     rate: float
     batch: int
     connections: int
@@ -99,7 +100,8 @@ class Work:
     def __init__(self, share: Share, to: list[Publisher]) -> None:
         self._share, self._publishers = share, to
         self._lanes = [Lane(publisher) for publisher in to]
-        devices = make_fleet(share.devices, share.seed, share.region)[share.number :: share.of]
+        fleet = dealt(make_fleet(share.devices, share.seed, share.regions[0]), share.regions)
+        devices = fleet[share.number :: share.of]
         self._topics = [readings_topic(d.region or "", d.id).encode() for d in devices]
         self._city = City(devices, share.seed, time.time(), rate=share.rate)
         self._messages = Messages(self._city, share.batch)

@@ -53,6 +53,8 @@ class TestTogether:
             ({"load": True, "speed": "max"}, ["--speed", "not for --load"]),
             ({"load": True, "start": "now"}, ["--start", "not for --load"]),
             ({"load": True, "backfill": "1d"}, ["--backfill", "not for --load"]),
+            ({"region": "12.09,x"}, ["--region 'x'", "no Kemendagri code"]),
+            ({"region": "12.09, 12.10,12.09"}, ["--region", "there twice"]),
             ({"batch": 5}, ["--batch", "not for an invented city"]),
             ({"processes": 2}, ["--processes", "not for an invented city"]),
             ({"scenario": "hari-biasa", "batch": 5, "processes": 1}, ["--batch, --processes", "not for --scenario"]),

@@ -31,7 +31,9 @@ from tests.servers import Nats
 from tests.stack import ROOT, Stack, until
 
 REGION = "31.71"
-SMALL = LoadOptions("mqtt://127.0.0.1:1", devices=40, rate=200, seconds=2, processes=2, region=REGION, connections=3)
+SMALL = LoadOptions(
+    "mqtt://127.0.0.1:1", devices=40, rate=200, seconds=2, processes=2, regions=(REGION,), connections=3
+)
 
 
 class TestShares:
@@ -135,7 +137,7 @@ def test_everything_is_acknowledged_counted_and_arrives_in_order(nats: Nats, hea
 APART = """
 import sys
 from simulator.load.main import LoadOptions, run_load
-sys.exit(0 if run_load(LoadOptions({url!r}, devices=40, rate=200, processes=2, region={region!r}), print) else 1)
+sys.exit(0 if run_load(LoadOptions({url!r}, devices=40, rate=200, processes=2, regions=({region!r},)), print) else 1)
 """
 
 
@@ -202,7 +204,7 @@ def test_probes_measure_commit_alert_and_stream(tmp_path: Path) -> None:
         env = stack.env
         options = replace(
             SMALL, mqtt_url=env["SIAGA_MQTT_URL"], api_url=env["SIAGA_API_URL"], api_key=env["SIAGA_API_KEY"],
-            region="12.09", seconds=6, probes_per_s=3,
+            regions=("12.09",), seconds=6, probes_per_s=3,
         )  # fmt: skip
         said: list[str] = []
         assert run_load(options, said.append), said
