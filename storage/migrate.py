@@ -86,7 +86,7 @@ def _migrate(conn: psycopg.Connection[Any], log: Callable[[str], None]) -> None:
     log("schema is up to date")
 
 
-def _fixed_tables(conn: psycopg.Connection[Any], log: Callable[[str], None]) -> None:
+def _fixed_tables(conn: psycopg.Connection[Any], log: Callable[[str], None], to: str = "head") -> None:
     before = revision(conn)
     # Alembic gets our own connection: the advisory lock lives in it.
     engine = sqlalchemy.create_engine(
@@ -98,7 +98,7 @@ def _fixed_tables(conn: psycopg.Connection[Any], log: Callable[[str], None]) -> 
     try:
         with engine.connect() as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
             connection.commit()
     finally:
         conn.rollback()
