@@ -25,7 +25,9 @@ SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery(
         AS idle_timeout_s,
     (SELECT setting FROM pg_settings WHERE name = 'data_directory') AS data_directory,
     coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS tls,
-    extract(epoch FROM (SELECT utc_offset FROM pg_timezone_names WHERE name = %(zone)s))::float8 AS zone_offset_s
+    extract(epoch FROM (SELECT utc_offset FROM pg_timezone_names WHERE name = %(zone)s))::float8 AS zone_offset_s,
+    (SELECT count(*)::int FROM pg_stat_replication) AS standbys,
+    current_setting('synchronous_standby_names') <> '' AS waits_for_standby
 """
 CLOCK = "SELECT clock_timestamp()"
 WAITING = f"""
@@ -46,6 +48,7 @@ class Server(NamedTuple):
     """connections: open to who is no superuser; others: of clients that are not ours. Timeouts: 0 is none.
 
     data_directory: None where this user may not see it. zone_offset_s: of our time zone; None where it is unknown.
+    standbys: that follow it now; waits_for_standby: a commit is answered when one of them has it.
     """
 
     version: int
@@ -61,6 +64,8 @@ class Server(NamedTuple):
     data_directory: str | None
     tls: bool
     zone_offset_s: float | None
+    standbys: int = 0
+    waits_for_standby: bool = False
 
 
 class Waiting(NamedTuple):

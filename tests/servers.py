@@ -103,11 +103,7 @@ class Postgres(Server):
         home.mkdir(parents=True)
         identity, version = postgres.choose_identity(home)
         env = postgres.environment(os.environ)
-        command = postgres.initdb_command(home, PASSWORD)
-        # initdb as the server will run.
-        line = processes.through_child(command, signal.SIGKILL, identity, home)
-        subprocess.run(line, check=True, env=env, capture_output=True, timeout=120)
-        postgres.finish_initdb(home)
+        self._make(home, env, identity)
         self.port = free_port()
         part = postgres.part(env, home, identity, version, self.port, PASSWORD)
         settings = {
@@ -123,6 +119,13 @@ class Postgres(Server):
         self.identity = identity
         self.stop_signal = signal.SIGINT
         self.before_start = part.before_start or self.before_start
+
+    def _make(self, home: Path, env: Mapping[str, str], identity: processes.Identity) -> None:
+        command = postgres.initdb_command(home, PASSWORD)
+        # initdb as the server will run.
+        line = processes.through_child(command, signal.SIGKILL, identity, home)
+        subprocess.run(line, check=True, env=env, capture_output=True, timeout=120)
+        postgres.finish_initdb(home)
 
     def kill(self) -> None:
         """Its back-ends are gone afterwards, too: they hold the shared memory that the next start asks for."""

@@ -38,6 +38,8 @@ def judge(found: Server, schema: Schema, settings: Settings) -> Iterator[Verdict
             "Name the primary in SIAGA_DATABASE_URL, or promote this one (pg_promote()).",
         )
     yield _durable(found)
+    if found.standbys or found.waits_for_standby:
+        yield _standby(found)
     yield _room(found, settings)
     yield _timeouts(found)
 
@@ -45,6 +47,24 @@ def judge(found: Server, schema: Schema, settings: Settings) -> Iterator[Verdict
 def wanted_connections(settings: Settings) -> int:
     """What all parts on one database open at most, without callers who are limited to regions."""
     return settings.read_connections + settings.write_connections + CONNECTIONS_MAX + BESIDE_POOLS
+
+
+def _standby(found: Server) -> Verdict:
+    """Of an installation that has one: the only way to see that it is gone before it is needed."""
+    if found.waits_for_standby and not found.standbys:
+        return problem(
+            "standby",
+            "none follows, and every commit waits for one",
+            "Bring it back, or go on alone: synchronous.sh without a name (docs/operations.md, More than one machine).",
+        )
+    follow = f"{found.standbys} follow{'s' if found.standbys == 1 else ''}"
+    if not found.waits_for_standby:
+        return warning(
+            "standby",
+            f"{follow}, and no commit waits: what is acknowledged may die with this server",
+            "Name it with deploy/cluster/postgresql/synchronous.sh.",
+        )
+    return ok("standby", f"{follow}, and a commit waits for one")
 
 
 def _version(found: Server, schema: Schema) -> Verdict:
