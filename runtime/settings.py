@@ -5,8 +5,10 @@ A setting names its unit and says what happens at its limit. Secrets have no def
 
 from __future__ import annotations
 
+import os
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -62,6 +64,52 @@ class Settings(BaseSettings):
         "url",
         "where the worker asks how much the broker holds: http://host:port of a NATS server's monitoring, or for "
         "Mosquitto's $SYS a URL as in SIAGA_MQTT_URL; none = not asked",
+    )
+
+    # who may connect to the broker (docs/identity.md)
+    device_key: SecretStr | None = _setting(
+        None, "key", "passwords of devices follow from it: 32 characters or more, random, and kept for ever"
+    )
+    device_key_file: str | None = _setting(
+        None, "file", "where that key is, instead; none = SIAGA_DEVICE_KEY", min_length=1
+    )
+    device_admission: Literal["closed", "registered", "claim"] = _setting(
+        "closed",
+        "mode",
+        "closed: each device needs a credential of its own; registered: those that are registered may share one; "
+        "claim: any may share one, and who is not registered ends in quarantine",
+    )
+    credential_days: int = _setting(
+        0, "days", "a device's credential ends after this where nobody says otherwise; 0 = never", ge=0, le=36_500
+    )
+    broker_users_file: str | None = _setting(
+        None,
+        "file",
+        "where the users of a NATS server are written, for its secured.conf to include; none = not written",
+        min_length=1,
+    )
+    broker_pid_file: str | None = _setting(
+        None, "file", "where that server writes its process id, to be told to read them again", min_length=1
+    )
+    broker_control_url: SecretStr | None = _setting(
+        None,
+        "url",
+        "a Mosquitto whose dynamic security is to be kept: a URL as in SIAGA_MQTT_URL, with its admin; none = not kept",
+    )
+    broker_sync_s: float = _setting(
+        1, "s", "how often changed credentials are looked for; so often the broker reads its users anew at most",
+        ge=0.1, le=600,
+    )  # fmt: skip
+    broker_check_s: float = _setting(
+        300, "s", "how often the broker is compared with what it should be though nothing was changed", ge=1, le=86_400
+    )
+
+    secrets_dir: str | None = _setting(
+        None,
+        "folder",
+        "settings in files, each named as the setting (siaga_database_url): secrets of containers; what the "
+        "environment says counts more; none = environment only",
+        min_length=1,
     )
 
     # where this installation stands
@@ -507,11 +555,15 @@ class Described(NamedTuple):
 
 
 def load() -> Settings:
-    """Read the environment. Raises SettingError naming each wrong setting and its limit."""
+    """Read the environment, and the files of SIAGA_SECRETS_DIR. Raises SettingError naming each wrong setting and its
+    limit."""
     from pydantic import ValidationError
 
+    folder = os.environ.get(f"{PREFIX}SECRETS_DIR")
+    if folder and not Path(folder).is_dir():
+        raise SettingError(f"{PREFIX}SECRETS_DIR: {folder} is no folder")
     try:
-        return Settings()
+        return Settings(_secrets_dir=folder or None)
     except ValidationError as error:
         lines = [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
         raise SettingError("\n".join(lines)) from None

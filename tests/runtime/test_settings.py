@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -52,6 +53,26 @@ def test_the_environment_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.regions == ("12.09", "31", "12.09.19")
     assert settings.log_level == "DEBUG"
     assert str(settings.zone) == "Asia/Jayapura"
+
+
+def test_files_of_a_folder_set_what_the_environment_does_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "siaga_database_url").write_text(SECRETS["SIAGA_DATABASE_URL"] + "\n")
+    (tmp_path / "siaga_api_key").write_text("of the file")
+    (tmp_path / "somebody_elses").write_text("x")
+    monkeypatch.setenv("SIAGA_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("SIAGA_API_KEY", "of the environment")
+    settings = load()
+    assert require(settings.database_url, "SIAGA_DATABASE_URL") == SECRETS["SIAGA_DATABASE_URL"]
+    assert require(settings.api_key, "SIAGA_API_KEY") == "of the environment"
+
+
+def test_a_folder_of_settings_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert "no folder" in refusal(monkeypatch, SIAGA_SECRETS_DIR=str(tmp_path / "none"))
+
+
+def test_a_bad_value_in_a_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "siaga_api_port").write_text("many")
+    assert refusal(monkeypatch, SIAGA_SECRETS_DIR=str(tmp_path)).startswith("SIAGA_API_PORT: ")
 
 
 def test_what_is_not_ours_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
