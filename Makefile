@@ -15,13 +15,14 @@ INPUTS := pyproject.toml constraints.txt api/dashboard/package.json api/dashboar
 # What only tests need.
 TEST_INPUTS := tests/pglite/package-lock.json tests/javascript/package-lock.json tests/asyncapi/package-lock.json
 
-.PHONY: help setup run test check bench clean
+.PHONY: help setup run test check bench hashes clean
 
 help:
 	@echo "make run    the whole stack with simulated devices; prints the page's address"
 	@echo "make test   all tests"
 	@echo "make check  ruff, mypy, import-linter, the types of the dashboard"
 	@echo "make bench  the benchmarks, as ratios against a reference run in the same minute"
+	@echo "make hashes what the image installs, with its hashes, from pyproject.toml and constraints.txt"
 	@echo "make setup  only install, into $(VENV)"
 
 setup: $(VENV)/.developer
@@ -41,6 +42,9 @@ check: $(VENV)/.developer
 
 bench: $(VENV)/.developer
 	@$(BIN)/python -m bench $(ARGS)
+
+hashes: $(VENV)/.developer
+	@deploy/image/pin.sh $(BIN)/uv
 
 clean:
 	rm -rf $(VENV) api/dashboard/vendor tests/pglite/node_modules tests/javascript/node_modules tests/asyncapi/node_modules

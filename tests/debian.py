@@ -14,7 +14,8 @@ from pathlib import Path
 
 # What each root is for. Versions are those the suite has on the day it is made.
 PACKAGES = {
-    "trixie": ("postgresql-17", "postgresql-17-timescaledb"),
+    # docker-compose reads deploy/compose; it needs no Docker for that.
+    "trixie": ("postgresql-17", "postgresql-17-timescaledb", "docker-compose"),
     # Mosquitto 2.1, with its plugins.
     "forky": ("mosquitto", "postgresql-18", "postgresql-18-timescaledb"),
 }
@@ -57,7 +58,7 @@ def make(suite: str) -> None:
         shutil.rmtree(left, ignore_errors=True)
     new.parent.mkdir(parents=True, exist_ok=True)
     include = f"--include={','.join(PACKAGES[suite])}"
-    subprocess.run(("debootstrap", "--variant=minbase", include, suite, str(new), _mirror(), SCRIPT), check=True)
+    subprocess.run(("debootstrap", "--variant=minbase", include, suite, str(new), mirror(), SCRIPT), check=True)
     if target.exists():
         target.rename(old)
     new.rename(target)
@@ -70,7 +71,8 @@ def _has(top: Path, package: str) -> bool:
     return (info / f"{package}.list").exists() or any(info.glob(f"{package}:*.list"))
 
 
-def _mirror() -> str:
+def mirror() -> str:
+    """Where this machine takes its own packages from."""
     ask = ("apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages")
     sites = subprocess.run(ask, check=True, capture_output=True, text=True).stdout.split()
     return next(site for site in sites if "security" not in site)
