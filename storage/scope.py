@@ -85,9 +85,10 @@ LIMITED: dict[str, str] = {
     "inbox": f"t.regions <@ {REGIONS}",
     "handover": f"t.regions <@ {REGIONS}",
     "handover_taken": f"EXISTS (SELECT FROM {SCHEMA}.handover AS h WHERE h.id = t.handover_id)",
+    "credential": ALL_OF.format("(d.id = t.name OR d.attributes ? 'gateway' AND d.attributes ->> 'gateway' = t.name)"),
 }
 # Nobody may write what they would not see afterwards.
-CHECKED = ("device", "service_window", "inbox", "handover", "handover_taken")
+CHECKED = ("command", "device", "device_life", "service_window", "inbox", "handover", "handover_taken", "credential")
 # System columns that our queries ask for: views have none of their own.
 SYSTEM = {"device": ", t.xmax", "latest": ", t.xmin"}
 # Nobody's, and only to be read (OFFSET 0): the rules, how far the past is closed, which regions ingest serves.
