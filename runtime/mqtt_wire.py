@@ -6,7 +6,6 @@ relies on some of paho's private names (tests/runtime/test_mqtt_wire.py lists th
 
 from __future__ import annotations
 
-import ssl
 from collections import deque
 from typing import NamedTuple
 
@@ -47,7 +46,7 @@ class Wire(paho.Client):
         if broker.username:
             self.username_pw_set(broker.username, broker.password)
         if broker.tls:
-            self.tls_set_context(ssl.create_default_context())
+            self.tls_set_context(broker.tls_context())
         self.paused = False  # then nothing is read, and what has been read and not understood stays so
         self.more = False  # the last read ended before the socket was empty
         self._data, self._at = b"", 0  # read; from _at on not yet understood

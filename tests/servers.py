@@ -268,7 +268,7 @@ class Mosquitto(Server):
     """
 
     def __init__(self, folder: Path, version: Literal["2.0", "2.1"] = "2.0", config: str = "mosquitto.conf") -> None:
-        program = _own_mosquitto() if version == "2.0" else debian.program("forky", "usr/sbin/mosquitto")
+        program = own_mosquitto() if version == "2.0" else debian.program("forky", "usr/sbin/mosquitto")
         if program is None:
             missing(f"Mosquitto {version}", "apt-get install mosquitto" if version == "2.0" else debian.CURE)
             raise AssertionError("unreachable")
@@ -314,7 +314,7 @@ def mosquitto21(folder: Path) -> Mosquitto:
     return Mosquitto(folder, "2.1", "mosquitto-2.1.conf")
 
 
-def _own_mosquitto() -> tuple[str, ...] | None:
+def own_mosquitto() -> tuple[str, ...] | None:
     program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     return (program,) if program else None
 

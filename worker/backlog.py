@@ -7,7 +7,6 @@ no database either, and takes no part in the stream: a clean session of QoS 0 fo
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from math import nan
 from typing import Any
@@ -153,5 +152,5 @@ def _client(broker: Broker) -> paho.Client:
     if broker.username:
         client.username_pw_set(broker.username, broker.password)
     if broker.tls:
-        client.tls_set_context(ssl.create_default_context())
+        client.tls_set_context(broker.tls_context())
     return client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -47,6 +48,17 @@ class Health:
         times, before = self._failures.get(job, (0, ""))
         self._failures[job] = (times + 1, error)
         return error != before
+
+    def about(self, job: str) -> Callable[[str | None], None]:
+        """Where a job that runs by itself tells its failures, and by None that it is well again."""
+
+        def report(error: str | None) -> None:
+            if error is None:
+                self.succeeded(job)
+            else:
+                self.failed(job, error)
+
+        return report
 
     @property
     def how(self) -> How:

@@ -13,11 +13,12 @@ from runtime.stop import stop_event
 from storage import retention
 from storage.parts import keep_beating
 from worker import backlog, context, metrics, notify, schedule
+from worker.broker import sync as broker_sync
 from worker.context import Context
 
 log = get_logger(__name__)
 
-PART = "worker"
+PART, BROKER = "worker", "broker sync"
 # A clean stop takes up to 5 s in all: jobs under way first, then the connections.
 GRACE_S = 4.0
 CLOSE_S = 0.5
@@ -27,6 +28,7 @@ def run(settings: Settings) -> int:
     """Work until SIGTERM or SIGINT; the exit code. Raises SettingError."""
     backlog.check_url(settings)
     retention.policies(settings)
+    broker_sync.target(settings)
     # What they say at these levels we say ourselves, once; at the others it would be a traceback per try.
     logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
@@ -50,6 +52,7 @@ async def _work(settings: Settings) -> int:
         asyncio.create_task(keep_beating(url, PART, lambda: here.health.how, here.stop)),
         asyncio.create_task(backlog.keep_asking(here), name="backlog"),
         asyncio.create_task(notify.send_notices(here), name="notices"),
+        asyncio.create_task(broker_sync.keep(settings, here.stop, here.health.about(BROKER)), name=BROKER),
         *(asyncio.create_task(schedule.keep(job, here), name=job.run.__name__) for job in schedule.SCHEDULE),
     ]
     ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -105,8 +105,10 @@ def accepts(host: str, port: int, user: str | None, password: str | None, tls: b
     given = [text for text in (client_id, user, password) if text is not None]
     body = _text("MQTT") + bytes((4, flags)) + struct.pack(">H", 10) + b"".join(map(_text, given))
     try:
-        with socket.create_connection((host, port), CHECK_S) as plain:
-            talk = ssl.create_default_context().wrap_socket(plain, server_hostname=host) if tls else plain
+        with (
+            socket.create_connection((host, port), CHECK_S) as plain,
+            ssl.create_default_context().wrap_socket(plain, server_hostname=host) if tls else plain as talk,
+        ):
             talk.sendall(b"\x10" + _length(len(body)) + body)
             answer = talk.recv(len(ACCEPTED))
             talk.sendall(b"\xe0\x00")
