@@ -46,9 +46,9 @@ def create_user(url: str, name: str, role: str, regions: Sequence[str], password
         if await users.create(conn, name, role, regions or None, stored) is None:
             raise AccountError(f"there is a user {name!r} already")
         told = {"role": role, "regions": list(regions) or None}
-        await audit_log.write(conn, _origin(), "user.created", name, told)
+        await audit_log.write(conn, command_origin(), "user.created", name, told)
 
-    _in_transaction(url, do)
+    in_transaction(url, do)
 
 
 def set_password(url: str, name: str, password: str) -> None:
@@ -59,9 +59,9 @@ def set_password(url: str, name: str, password: str) -> None:
         if not await users.set_password(conn, name, stored):
             raise AccountError(f"there is no user {name!r}")
         await keys.end_sessions_of(conn, name)
-        await audit_log.write(conn, _origin(), "user.password", name)
+        await audit_log.write(conn, command_origin(), "user.password", name)
 
-    _in_transaction(url, do)
+    in_transaction(url, do)
 
 
 def disable_user(url: str, name: str) -> None:
@@ -71,13 +71,13 @@ def disable_user(url: str, name: str) -> None:
         if not await users.disable(conn, name):
             raise AccountError(f"there is no user {name!r}")
         await keys.end_sessions_of(conn, name)
-        await audit_log.write(conn, _origin(), "user.changed", name, {"disabled": True})
+        await audit_log.write(conn, command_origin(), "user.changed", name, {"disabled": True})
 
-    _in_transaction(url, do)
+    in_transaction(url, do)
 
 
 def list_users(url: str) -> list[dict[str, Any]]:
-    return _in_transaction(url, users.listed)
+    return in_transaction(url, users.listed)
 
 
 def create_key(url: str, asked: NewKey, most_days: int) -> str:
@@ -91,14 +91,14 @@ def create_key(url: str, asked: NewKey, most_days: int) -> str:
         if made is None:
             raise AccountError(f"there is a key {asked.name!r} already, or there was one")
         told = asked._asdict() | {"key": made[1]["id"]}
-        await audit_log.write(conn, _origin(), "key.created", asked.name, told)
+        await audit_log.write(conn, command_origin(), "key.created", asked.name, told)
         return made[0]
 
-    return _in_transaction(url, do)
+    return in_transaction(url, do)
 
 
 def list_keys(url: str) -> list[dict[str, Any]]:
-    return _in_transaction(url, lambda conn: keys.keys(conn, None))
+    return in_transaction(url, lambda conn: keys.keys(conn, None))
 
 
 def revoke_key(url: str, number: int) -> None:
@@ -108,9 +108,9 @@ def revoke_key(url: str, number: int) -> None:
         row = await keys.revoke_key(conn, None, number)
         if row is None:
             raise AccountError(f"there is no key {number} that could be revoked")
-        await audit_log.write(conn, _origin(), "key.revoked", row["name"], {"key": number})
+        await audit_log.write(conn, command_origin(), "key.revoked", row["name"], {"key": number})
 
-    _in_transaction(url, do)
+    in_transaction(url, do)
 
 
 def _check(role: str, regions: Sequence[str]) -> None:
@@ -120,7 +120,8 @@ def _check(role: str, regions: Sequence[str]) -> None:
         raise AccountError(f"{wrong[0]!r} is no region; use Kemendagri codes such as 12.09")
 
 
-def _origin() -> Origin:
+def command_origin() -> Origin:
+    """Whoever runs this command, for the audit log."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # a container may run as a number that has no name
@@ -128,7 +129,9 @@ def _origin() -> Origin:
     return Origin(name, "command")
 
 
-def _in_transaction(url: str, ask: Callable[[Conn], Awaitable[Answer]]) -> Answer:
+def in_transaction(url: str, ask: Callable[[Conn], Awaitable[Answer]]) -> Answer:
+    """All of it, or nothing. Raises psycopg.Error."""
+
     async def do() -> Answer:
         async with await connect_async(url, "command") as conn, conn.transaction():
             return await ask(conn)

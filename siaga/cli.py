@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from siaga.alerts_cli import alerts_app
+from siaga.ca_cli import ca_app
+from siaga.credentials_cli import broker_app, credentials, provision, revoke, rotate
 from siaga.device_cli import device_app
 from siaga.doctor_cli import show_doctor
 from siaga.keys_cli import keys_app
@@ -235,6 +237,10 @@ def decode_sample(
 
 
 app.command("doctor")(show_doctor)
+devices_app.command("provision")(provision)
+devices_app.command("rotate")(rotate)
+devices_app.command("revoke")(revoke)
+devices_app.command("credentials")(credentials)
 
 
 @app.command("settings")
