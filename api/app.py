@@ -23,6 +23,8 @@ from api.routes import (
     alert_kpi,
     alerts,
     audit,
+    commands,
+    credentials,
     devices,
     docs,
     duty,
@@ -60,9 +62,10 @@ from runtime.settings import Settings
 # /alerts/kpi, /alerts/advice, /alerts/groups and /alerts/shelves stand before /alerts/{alert_id}, which would take them
 # for ids; wall before pages, which has the same address without a key.
 AREAS = (
-    me, kinds, devices, latest, readings, inbox, metrics, series, streetlights, traffic, alert_kpi, advice,
-    alert_actions, incidents, alerts, incident_file, rules, windows, quarantine, ledger, forecasts, rivers, notices,
-    duty, handover, stream, session, oidc, users, keys, audit, health, docs, problem_pages, wall, pages,
+    me, kinds, devices, commands, credentials, life, latest, readings, inbox, metrics, series, streetlights, traffic,
+    alert_kpi, advice, alert_actions, incidents, alerts, incident_file, rules, windows, quarantine, ledger, forecasts,
+    rivers, notices, duty, handover, stream, session, oidc, users, keys, audit, health, docs, problem_pages, wall,
+    pages,
 )  # fmt: skip
 GZIP_FROM_BYTES = 1024
 # Level 4 takes 3.5 MB of /latest to 9 % in 45 ms; level 9 to 8 % in 160 ms. From 128 KB on it is done in a thread.

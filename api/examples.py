@@ -133,6 +133,8 @@ WHOLE: dict[str, Any] = {
         "lit_share": [0.99, 0.0], "dimmed_share": [0.0, 0.0], "no_data_share": [0.01, 0.0],
         "should_be_lit": [True, True], "dark": [False, True],
     },
+    "Credential": CREDENTIAL,
+    "CredentialMade": CREDENTIAL | {"password": "shown-this-once"},
     "UsualSpeed": {"p10_kmh": 31.0, "p50_kmh": 38.0, "p90_kmh": 44.5, "n": 8},
     "UsualFlow": {"p10_vph": 980.0, "p50_vph": 1320.0, "p90_vph": 1490.0, "n": 8},
     "Vehicles": {"motorcycles": 1036.0, "cars": 351.0, "heavy": 73.0},

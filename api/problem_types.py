@@ -156,12 +156,17 @@ PLAN_UNREADABLE = ProblemType(
     "The file of `SIAGA_NOTICE_PLAN` is missing or wrong; `detail` says where.",
     "Whoever runs the installation corrects the file: `siaga notices check`.",
 )  # fmt: skip
+NOT_SET_UP = ProblemType(
+    "not-set-up", HTTPStatus.SERVICE_UNAVAILABLE, "The installation is not set up for it",
+    "What is asked needs a setting that this installation has not; `detail` names it.",
+    "Whoever runs the installation sets it and restarts the API.",
+)  # fmt: skip
 
 TYPES = (
     NOT_AUTHENTICATED, SIGN_IN_REFUSED, NOT_ALLOWED, REGION_LIMITED, HEADER_MISSING, NOT_FOUND, NO_SUCH_ADDRESS,
     METHOD_NOT_ALLOWED, STATE_CONFLICT, NAME_TAKEN, OWN_ACCOUNT, VERSION_MISMATCH, BODY_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE, INVALID_REQUEST, VERSION_REQUIRED, TOO_MANY_REQUESTS, TOO_MANY_TRIES, INTERNAL_ERROR,
-    DATABASE_AWAY, TOO_SLOW, INGEST_AWAY, BUSY, PLAN_UNREADABLE,
+    DATABASE_AWAY, TOO_SLOW, INGEST_AWAY, BUSY, PLAN_UNREADABLE, NOT_SET_UP,
 )  # fmt: skip
 BY_NAME = {each.name: each for each in TYPES}
 

@@ -41,8 +41,8 @@ ELSEWHERE = {
 }  # fmt: skip
 # Names, places in an order, and codes: numbers that measure nothing.
 CODES = frozenset((
-    "alert", "first", "id", "ids", "parent", "qc", "qc_reason", "replay_of", "row", "sample", "seq", "siaga", "status",
-    "step", "superseded_by", "to_siaga", "version",
+    "alert", "first", "generation", "id", "ids", "parent", "qc", "qc_reason", "replay_of", "row", "sample", "seq",
+    "siaga", "status", "step", "superseded_by", "to_siaga", "version",
 ))  # fmt: skip
 CODE_SUFFIXES = ("_id", "severity")
 # Names that mean something else in one schema.

@@ -55,7 +55,8 @@ def database_url(api_database: str) -> str:
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    return Settings(database_url=database_url, live_poll_s=0.05, page_max=1000, metrics_max=5000)
+    key = "a key of 32 characters and more, for tests"
+    return Settings(database_url=database_url, live_poll_s=0.05, page_max=1000, metrics_max=5000, device_key=key)
 
 
 @pytest.fixture

@@ -52,6 +52,25 @@ TABLE: dict[str, Row] = {
     "POST /api/v1/devices/import": Row(
         E, ask="/devices/import", body="id,kind,region,name\n{lamp}-new,streetlight,{region},Baru\n", other=403
     ),
+    "GET /api/v1/devices/{device_id}/commands": Row(V, ask="/devices/{lamp}/commands"),
+    "POST /api/v1/devices/{device_id}/commands": Row(
+        OP, ask="/devices/{lamp}/commands", body={"name": "dim", "args": {"level_pct": 50}}
+    ),
+    "GET /api/v1/devices/{device_id}/life": Row(V, ask="/devices/{lamp}/life"),
+    "POST /api/v1/devices/{device_id}/life": Row(
+        E, ask="/devices/{lamp}/life", body={"status": "in_service", "reason": "x"}
+    ),
+    "GET /api/v1/devices/{device_id}/history": Row(V, ask="/devices/{lamp}/history"),
+    "GET /api/v1/commands": Row(V),
+    "POST /api/v1/commands": Row(
+        E,
+        ask="/commands",
+        body={"kind": "streetlight", "scope": "panel", "group": "{panel}", "name": "switch", "args": {"state": "auto"}},
+    ),
+    "GET /api/v1/devices/{device_id}/credential": Row(E, ask="/devices/{lamp}/credential"),
+    "POST /api/v1/devices/{device_id}/credential": Row(E, ask="/devices/{gauge}/credential", body={"days": 30}),
+    "POST /api/v1/devices/{device_id}/credential/rotate": Row(E, ask="/devices/{lamp}/credential/rotate"),
+    "DELETE /api/v1/devices/{device_id}/credential": Row(E, ask="/devices/{lamp}/credential"),
     "GET /api/v1/latest": Row(V),
     "GET /api/v1/readings": Row(V, ask="/readings?device={lamp}&from=-6h"),
     "POST /api/v1/readings": Row(E, ask="/readings", body=[{"device": "{lamp}", "ts": "{hour}"}], other=503),

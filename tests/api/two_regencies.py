@@ -89,6 +89,11 @@ def _regency(town: Any, db: psycopg.Connection, region: str, name: str) -> dict[
         now, f"{name}-person", f"Lampu {name}",
     )  # fmt: skip
     db.execute("INSERT INTO delivery_alert VALUES (%s, %s)", (alert, delivery))
+    db.execute(
+        "INSERT INTO credential (name, mode, generation, hash, created_at, created_by, changed_at)"
+        " VALUES (%s, 'password', 1, '', %s, %s, %s)",
+        (lamp, hour, f"{name}-person", hour),
+    )
     at = now - timedelta(minutes=5)
     db.execute("INSERT INTO forecast_seen VALUES (%s, %s, %s, NULL, NULL)", (gauge, at, at))
     db.execute(
