@@ -29,6 +29,8 @@ from runtime.settings import Settings
 # Whoever is not registered shares one ledger line: strangers must not be able to grow a table of ours.
 STRANGER = "?"
 DAY_US = 86_400 * 1_000_000
+# What a reading may call its device, though the topic has said so; a gateway that mixes devices up is found by it.
+NAMES = frozenset(("device", "device_id"))
 
 Times = npt.NDArray[np.int64]
 
@@ -112,7 +114,8 @@ def take_in(packets: Iterable[Packet], fleet: Fleet, limits: Limits, decoders: D
         fields = set().union(*rows.item)
         if not fields <= KINDS[name].wire_fields:
             unknown += unknown_fields(KINDS[name], rows.item)
-        timely = _in_time(rows, fleet, limits, quarantined)
+        own = rows if fields.isdisjoint(NAMES) else _of_themselves(rows, fleet, quarantined)
+        timely = _in_time(own, fleet, limits, quarantined)
         if timely is not None:
             readings.append(_columns(KINDS[name], *timely, fields, fleet, limits))
     return Batch(readings, quarantined, unknown)
@@ -139,6 +142,19 @@ def _sender(packet: Packet, foreign: Sender | None, fleet: Fleet, limits: Limits
         text = f"published under region {topic.region}, registered in {device.region}"
         return _refused(packet, "identity_mismatch", device.id, text)
     return fleet.number[device.id]
+
+
+def _of_themselves(rows: _Rows, fleet: Fleet, quarantined: list[Quarantined]) -> _Rows:
+    """Rows that name no other device than their topic does; others are quarantined as told by somebody else."""
+    kept = np.ones(len(rows.item), dtype=np.bool_)
+    for row, (number, packet, item) in enumerate(zip(rows.device, rows.packet, rows.item, strict=True)):
+        device_id = fleet.ids[number]
+        for field in NAMES & item.keys():
+            if kept[row] and isinstance(item[field], str) and item[field] != device_id:
+                kept[row] = False
+                detail = f"{field} is {item[field]!r}, published as {device_id}"[:DETAIL_MAX]
+                quarantined.append(_refused(packet, "identity_mismatch", device_id, detail, encode(item)))
+    return rows if kept.all() else rows.only(kept)
 
 
 def _refused(

@@ -110,6 +110,8 @@ def test_both_ways_to_write_a_time(ts: Any, expected: datetime) -> None:
         (packet(good(), "nobody"), "unknown_device", STRANGER, "no device 'nobody' is registered"),
         (packet(good(), "old-kind"), "unknown_device", STRANGER, "old-kind"),
         (packet(good(), region="12.10"), "identity_mismatch", "lamp", "under region 12.10, registered in 12.09"),
+        (packet(good(device_id="other")), "identity_mismatch", "lamp", "device_id is 'other', published as lamp"),
+        (packet([good(device="other")]), "identity_mismatch", "lamp", "device is 'other', published as lamp"),
         (packet(b"{"), "malformed", "lamp", "not JSON: EOF while parsing"),
         (packet(b""), "malformed", "lamp", "not JSON: EOF"),
         (packet(b"\xff\xfe"), "malformed", "lamp", "not JSON"),
