@@ -60,6 +60,8 @@ def judge(
         yield _admin(settings, waiting)
     yield _limits(settings)
     yield _cors(settings)
+    if settings.broker_users_file is not None:
+        yield _session(settings)
     for each in places:
         yield from _place(each, listening)
     yield _api(settings)
@@ -100,6 +102,19 @@ def _cors(settings: Settings) -> Verdict:
             "Name it by https:// in SIAGA_CORS_ORIGINS.",
         )
     return ok("CORS", f"{len(settings.origins)} sites" if settings.origins else "no other site may call the API")
+
+
+def _session(settings: Settings) -> Verdict:
+    """On NATS a client id is nobody's: any device that is let in could throw away what waits for ingest."""
+    check = "session of ingest"
+    if settings.ingest_client_id.startswith("siaga-ingest"):
+        return warning(
+            check,
+            f"its client id {settings.ingest_client_id!r} can be guessed: a device with a credential could end the "
+            "session, and what the broker has acknowledged meanwhile would be lost",
+            "Give SIAGA_INGEST_CLIENT_ID a value of `openssl rand -hex 16` while nothing waits (docs/identity.md).",
+        )
+    return ok(check, "its client id is not the usual one")
 
 
 def _place(there: Place, listening: frozenset[int]) -> Iterator[Verdict]:
