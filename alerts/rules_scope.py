@@ -1,5 +1,7 @@
 """Which rule watches which device: of the rules of one id the most specific one, worked out once for a fleet. Pure.
 
+Of a device that is planned or retired none does.
+
 From general to specific: all kinds ("*"), the kind, a district, an attribute of the kind (of two the one that it
 names later in group_by: a feeder before its panel), one device.
 """
@@ -13,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alerts.rule import DEVICE, DISTRICT, Key, Level, Rule
-from devices.device import Device
+from devices.device import IN_SERVICE, Device
 from devices.fleet import Fleet
 from devices.kind import Bools
 from devices.kinds import KINDS
@@ -52,6 +54,10 @@ class Watched:
         self._of: dict[str, dict[str, Watch]] = {}
         self._numbers: dict[str, Rows] = {}
         self._groups: dict[str, dict[str, list[int]]] = {}
+        self._resting: dict[str, list[int]] = {}
+        for number, device in enumerate(fleet.devices):
+            if device.status != IN_SERVICE:
+                self._resting.setdefault(device.kind, []).append(number)
 
     def of(self, kind: str) -> dict[str, Watch]:
         """The watches on a kind by the id of their rules, in order of the rules; none where all are disabled."""
@@ -83,12 +89,15 @@ class Watched:
 
     def _watch(self, kind: str, variants: Sequence[Rule]) -> Watch | None:
         from_general = sorted(variants, key=lambda rule: _rank(rule, kind))
-        if not any(rule.scope for rule in variants):
+        resting = self._resting.get(kind)
+        if not resting and not any(rule.scope for rule in variants):
             last = from_general[-1]
             return Watch((last,), None) if last.enabled else None
         of = np.full(len(self.fleet), NOT_WATCHED, dtype=np.int32)
         for which, rule in enumerate(from_general):
             of[self._members(rule, kind)] = which if rule.enabled else NOT_WATCHED
+        if resting:  # planned or retired
+            of[resting] = NOT_WATCHED
         return Watch(tuple(from_general), of)
 
     def _members(self, rule: Rule, kind: str) -> Rows | list[int]:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
 from devices.kinds import KINDS
 from devices.topics import is_device_id, is_region
 
+# Its life, with dates (storage/life.py). Maintenance is a window of work (docs/alerts.md), and has its own.
+Status = Literal["planned", "in_service", "retired"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+IN_SERVICE: Status = "in_service"
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """district is a kecamatan code (12.09.19); lat and lon are WGS 84 degrees; attributes are JSON values."""
+    """district is a kecamatan code (12.09.19); lat and lon are WGS 84 degrees; attributes are JSON values. Of a
+    device that is not in service nothing is expected, and no rule watches it; what it sends is stored."""
 
     id: str
     kind: str
@@ -24,6 +30,7 @@ class Device:
     lat: float | None = None
     lon: float | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    status: Status = IN_SERVICE
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from devices.device import Device
 from devices.kinds import KINDS
 from storage import groups
 
-COLUMNS = "id, kind, name, region, district, lat, lon, attributes"
+COLUMNS = "id, kind, name, region, district, lat, lon, attributes, status"
 
 # DO UPDATE only where something differs, so that a second import of the same file changes no row and no changed_at.
 # xmax = 0 tells an inserted row from an updated one.

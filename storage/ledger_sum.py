@@ -16,10 +16,11 @@ from storage.ledger_count import CLOSED, TRY_LOCK
 
 Whole = npt.NDArray[np.int64]
 
-# Nothing was expected of a device before it was registered.
+# Nothing was expected of a device before it was registered, nor of one that is planned or retired.
 FLEET = """
 SELECT d.id, d.kind, coalesce(d.district, ''), coalesce(d.lat, 'NaN'), coalesce(d.lon, 'NaN'),
-    extract(epoch FROM d.created_at)::float8, coalesce(l.seq IS NOT NULL AND l.boot IS NOT NULL, false)
+    CASE WHEN d.status = 'in_service' THEN extract(epoch FROM d.created_at)::float8 ELSE 'Infinity' END,
+    coalesce(l.seq IS NOT NULL AND l.boot IS NOT NULL, false)
 FROM device AS d LEFT JOIN latest AS l ON l.device_id = d.id
 """
 TAKE = """

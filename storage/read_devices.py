@@ -11,24 +11,34 @@ from psycopg import sql
 
 from storage import group_sql
 from storage.place import Place, place_sql
+from storage.presence import PRESENCE
+from storage.windows import COVERS, NOW_STANDS
 
 WORST = """
 SELECT DISTINCT ON (device_id) device_id, json_build_object('id', id, 'severity', severity, 'acked', acked) AS alert
 FROM alert WHERE open AND NOT historical AND NOT held ORDER BY device_id, severity DESC, acked, raised_at
 """
-ITEM = """
-json_build_object('id', d.id, 'kind', d.kind, 'name', d.name, 'region', d.region, 'district', d.district,
-                  'lat', d.lat, 'lon', d.lon, 'attributes', d.attributes, 'alert', w.alert)::text
+# Work on it is told of a device in service; it stands in a window.
+STATUS = f"""
+CASE WHEN d.status = 'in_service' AND EXISTS (
+    SELECT FROM service_window AS w WHERE w.what = 'maintenance' AND {NOW_STANDS} AND {COVERS.format(device_id="d.id")}
+) THEN 'maintenance' ELSE d.status END
 """
+ITEM = f"""
+json_build_object('id', d.id, 'kind', d.kind, 'name', d.name, 'region', d.region, 'district', d.district,
+                  'lat', d.lat, 'lon', d.lon, 'attributes', d.attributes, 'status', {STATUS},
+                  'presence', CASE WHEN p.device_id IS NOT NULL THEN {PRESENCE} END, 'alert', w.alert)::text
+"""
+FROM = "FROM device AS d LEFT JOIN w ON w.device_id = d.id LEFT JOIN presence AS p ON p.device_id = d.id"
 LIST = f"""
 WITH w AS ({WORST})
-SELECT d.id, {ITEM} FROM device d LEFT JOIN w ON w.device_id = d.id
+SELECT d.id, {ITEM} {FROM}
 WHERE (%(kind)s::text IS NULL OR d.kind = %(kind)s) AND {place_sql("d")}
   AND (%(min_severity)s::int IS NULL OR (w.alert ->> 'severity')::int >= %(min_severity)s)
   AND d.id > %(after)s
 ORDER BY d.id LIMIT %(limit)s
 """
-ONE = f"WITH w AS ({WORST} ) SELECT {ITEM} FROM device d LEFT JOIN w ON w.device_id = d.id WHERE d.id = %s"
+ONE = f"WITH w AS ({WORST} ) SELECT {ITEM} {FROM} WHERE d.id = %s"
 MEMBERS = f"SELECT d.id, d.attributes FROM device AS d WHERE d.kind = %(kind)s AND {place_sql('d')}"
 POINTS = "SELECT id, lon, lat FROM device WHERE id = ANY (%s) AND lon IS NOT NULL"
 

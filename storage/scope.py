@@ -73,6 +73,7 @@ AND NOT EXISTS (SELECT FROM public.delivery_alert AS x WHERE x.delivery_id = t.i
 LIMITED: dict[str, str] = {
     "device": f"t.region = ANY ({REGIONS})",
     **dict.fromkeys(("latest", "ledger", "ledger_missing", "shelf"), OF_DEVICE),
+    **dict.fromkeys(("command", "presence", "device_life", "device_history"), OF_DEVICE),
     **dict.fromkeys(("forecast", "forecast_crossing", "forecast_seen", "forecast_lag"), OF_DEVICE),
     "alert": ALERT,
     "transition": ABOUT,

@@ -24,7 +24,8 @@ SELECT d.id, d.attributes ->> %(by)s AS name, d.district, d.lat, d.lon, (d.attri
     nominal_w, extract(epoch FROM l.ts)::float8 AS at_s, CASE WHEN l.qc <= {int(Quality.SUSPECT)} THEN
     (l."values" ->> 'power_w')::float8 END AS power_w, (l."values" ->> 'dimming_pct')::float8 AS dimming_pct
 FROM device AS d LEFT JOIN latest AS l ON l.device_id = d.id
-WHERE d.kind = 'streetlight' AND (%(district)s::text IS NULL OR d.district = %(district)s) ORDER BY d.id
+WHERE d.kind = 'streetlight' AND d.status = 'in_service'
+  AND (%(district)s::text IS NULL OR d.district = %(district)s) ORDER BY d.id
 """
 # A walk over the key of each lamp (OFFSET 0): to find a night in four weeks of everybody takes longer. A column is sent
 # as one value, as in storage/read_series.py: half a million tuples would take seconds.

@@ -26,6 +26,7 @@ State = Literal["standing", "to come", "over", "all"]
 # A window w at %(at)s; a device by its row d, or by its id alone. The incident of a group (alerts/incident.py) is
 # covered by the window of the group.
 STANDS = "w.ended_at IS NULL AND w.from_at <= %(at)s AND (w.until IS NULL OR w.until > %(at)s)"
+NOW_STANDS = STANDS.replace("%(at)s", "now()")
 COVERS = """
 (w.scope = 'device' AND w.name = {device_id} OR w.scope = 'district' AND w.name = d.district
  OR d.attributes ->> w.scope = w.name OR '$' || w.scope || '/' || w.name = {device_id})

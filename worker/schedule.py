@@ -15,12 +15,14 @@ from procrastinate.exceptions import ConnectorException
 from runtime.log import get_logger
 from runtime.stop import sleep_until
 from worker import database, metrics
+from worker.commands import expire_commands, forget_commands
 from worker.context import Context
 from worker.count_ledger import count_ledger
 from worker.dispatch import count_dead, dispatch
 from worker.energy import judge_nights, watch_power
 from worker.forecast import forecast, forget_forecasts, learn_lags
 from worker.group import group
+from worker.life import take_over_life
 from worker.retain import retain
 from worker.review import review_past
 from worker.roll_up import roll_up
@@ -47,6 +49,9 @@ SCHEDULE = (
     Job(2, unshelve),
     Job(2, group),
     Job(1, dispatch),
+    Job(1, expire_commands),
+    Job(5, take_over_life),
+    Job(HOUR, forget_commands),
     Job(30, count_dead),
     Job(5, review_past),
     Job(10, retry_stalled),
