@@ -20,8 +20,9 @@ from api import metrics
 from api.alert_item import alert_item, counts_now
 from api.context import Pool, utc_now
 from api.latest_item import live_item
+from api.moved import Moved
 from api.reply import encode
-from api.wanted import BEAT, About, Wanted, about_alert, about_latest
+from api.wanted import BEAT, About, Wanted, about_alert, about_device, about_latest
 from runtime.log import get_logger
 from runtime.settings import Settings
 from storage import read_alerts, read_latest
@@ -116,6 +117,7 @@ class Live:
         self._horizon = ""
         self._sent: dict[str, datetime] = {}
         self._beat = Beat()
+        self._moved = Moved()
         self._next_latest = self._next_beat = 0.0
         self._error = ""
 
@@ -151,6 +153,7 @@ class Live:
         if not self._clients:  # somebody may have joined while we asked
             self._cursor, self._horizon = cursor, horizon
             self._sent.clear()
+            self._moved = Moved()
             self._next_latest = self._next_beat = 0.0
 
     @contextlib.contextmanager
@@ -222,6 +225,7 @@ class Live:
         if now >= self._next_latest:
             self._next_latest = now + LATEST_S
             await self._look_at_latest(conn)
+            await self._look_at_moved(conn)
         if now >= self._next_beat:
             self._next_beat = now + BEAT_S
             self._send(encode_event("beat", encode(await self._beat.measure(conn)), about=BEAT))
@@ -261,6 +265,13 @@ class Live:
             if event is not None:
                 client.put(event, self._cursor)
         metrics.LIVE_EVENTS.labels("latest").inc(sum(event is not None for event in made.values()))
+
+    async def _look_at_moved(self, conn: psycopg.AsyncConnection[Any]) -> None:
+        """Commands and who is connected: as they are now, so of what moved twice within a second the last is told."""
+        for topic, row in await self._moved.look(conn, self.replay_max):
+            about = about_device(topic, row)
+            self._send(encode_event(topic, encode(row), about=about))
+            metrics.LIVE_EVENTS.labels(topic).inc()
 
     def _send(self, event: Event) -> None:
         for client in self._clients:

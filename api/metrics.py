@@ -43,7 +43,7 @@ LIVE_RESETS = Counter(
 )
 LIVE_ERRORS = Counter("siaga_api_live_errors_total", "Looks at the event log that failed.", registry=REGISTRY)
 
-for _event in ("alert", "latest", "beat"):
+for _event in ("alert", "latest", "command", "presence", "beat"):
     LIVE_EVENTS.labels(_event)
 for _whose in ("key", "address"):
     RATE_LIMITED.labels(_whose)

@@ -100,6 +100,13 @@ class OpenAlert(Shape):
     acked: bool
 
 
+class Presence(Shape):
+    online: Annotated[bool, Field(description="as the device says itself, or its last will")]
+    since: Annotated[AwareDatetime, Field(description="when we were told so first")]
+    heard_at: Annotated[AwareDatetime, Field(description="when we were told so last")]
+    changes: Annotated[int, Field(description="how often it came and went")]
+
+
 class Device(Shape):
     id: str
     kind: str
@@ -109,6 +116,11 @@ class Device(Shape):
     lat: Number
     lon: Number
     attributes: dict[str, Any]
+    status: Annotated[
+        Literal["planned", "in_service", "maintenance", "retired"],
+        Field(description="of one that is planned or retired nothing is expected; maintenance: a window of work"),
+    ]
+    presence: Annotated[Presence | None, Field(description="null: it has never said whether it is connected")]
     alert: Annotated[OpenAlert | None, Field(description="the worst that is open")]
 
 

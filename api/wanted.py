@@ -9,8 +9,8 @@ from alerts.installation import KIND
 from storage.read_alerts import Row
 from storage.read_latest import Latest
 
-Topic = Literal["alert", "incident", "latest", "beat"]
-TOPICS: frozenset[Topic] = frozenset(("alert", "incident", "latest", "beat"))
+Topic = Literal["alert", "incident", "latest", "command", "presence", "beat"]
+TOPICS: frozenset[Topic] = frozenset(("alert", "incident", "latest", "command", "presence", "beat"))
 ALERT: frozenset[Topic] = frozenset(("alert",))
 INCIDENT: frozenset[Topic] = frozenset(("alert", "incident"))
 
@@ -55,6 +55,11 @@ def about_alert(alert: Row) -> About:
     if group_of(alert["device_id"]) is None:
         return About(ALERT, kind, district or NOWHERE)
     return About(INCIDENT, None if kind == KIND else kind, district)
+
+
+def about_device(topic: Topic, row: Row) -> About:
+    """A row with the kind and the district of its device."""
+    return About(frozenset((topic,)), row["kind"], row["district"] or NOWHERE)
 
 
 def about_latest(found: Latest) -> About:

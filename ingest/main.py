@@ -13,8 +13,9 @@ from ingest.decoders.choose import DecoderError, Decoders
 from ingest.ground import Ground, part_of, take_up
 from ingest.loop import Loop
 from ingest.mqtt import Session
+from ingest.talk import Talk
 from runtime.log import get_logger
-from runtime.mqtt_url import parse_url
+from runtime.mqtt_url import Broker, parse_url
 from runtime.settings import SettingError, Settings, require
 from runtime.stop import sleep_until, stop_event
 from storage.ingest_session import ClashError, StandbyError
@@ -54,7 +55,7 @@ def run(settings: Settings) -> int:
         filters = readings_filters(settings.regions) + decoders.filters()
         buffer = (settings.ingest_inflight, settings.ingest_buffer_mb * MIB)
         session = Session(broker, settings.ingest_client_id, filters, *buffer)
-        return await _serve(settings, session, ground, stop, decoders)
+        return await _serve(settings, broker, session, ground, stop, decoders)
 
     return asyncio.run(ingest())
 
@@ -79,7 +80,9 @@ async def _first_ground(settings: Settings, stop: asyncio.Event, decoders: Decod
     return None
 
 
-async def _serve(settings: Settings, session: Session, ground: Ground, stop: asyncio.Event, decoders: Decoders) -> int:
+async def _serve(
+    settings: Settings, broker: Broker, session: Session, ground: Ground, stop: asyncio.Event, decoders: Decoders
+) -> int:
     loop = Loop(settings, session, ground, stop, decoders)
 
     def how() -> How:
@@ -102,16 +105,17 @@ async def _serve(settings: Settings, session: Session, ground: Ground, stop: asy
     listening = asyncio.create_task(session.run(over), name="session")
     beating = asyncio.create_task(keep_beating(url, part, how, stop), name="beat")
     looping = asyncio.create_task(loop.run(), name="loop")
+    talking = asyncio.create_task(Talk(settings, broker).run(stop), name="talk")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     log.info("ingest.started", devices=len(ground.fleet))
-    await asyncio.wait([listening, looping, stopping], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([listening, looping, talking, stopping], return_when=asyncio.FIRST_COMPLETED)
     asked = stop.is_set()
     stop.set()
     session.wake()
     await asyncio.wait([looping], timeout=GRACE_S)
     looping.cancel()
     over.set()
-    ended = await asyncio.gather(listening, looping, beating, return_exceptions=True)
+    ended = await asyncio.gather(listening, looping, talking, beating, return_exceptions=True)
     for error in ended:
         if isinstance(error, Exception):
             log.error("ingest.failed", error=str(error), exc_info=error)

@@ -7,6 +7,7 @@ from typing import get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from devices.batch import QuarantineReason
+from ingest.hear import Outcome
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -59,5 +60,18 @@ HELD_PACKETS = Gauge("siaga_ingest_held_packets", "Packets received and not yet 
 HELD_LIMIT = Gauge("siaga_ingest_held_packets_limit", "At so many held ingest stops reading.", registry=REGISTRY)
 SUBSCRIBED = Gauge("siaga_ingest_subscribed", "1 while the broker delivers to us.", registry=REGISTRY)
 
+SAID = Counter(
+    "siaga_ingest_said_total",
+    "Messages of devices beside readings: of their status, or a command's result.",
+    ("what", "outcome"),
+    registry=REGISTRY,
+)
+TOLD = Counter(
+    "siaga_ingest_commands_sent_total", "Commands that the broker has acknowledged for devices.", registry=REGISTRY
+)
+
+for _what in ("status", "result"):
+    for _outcome in get_args(Outcome):
+        SAID.labels(_what, _outcome)
 for _reason in get_args(QuarantineReason):
     QUARANTINED.labels(_reason)

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic_core import from_json
 
 from devices.batch import Batch, Packet, Quarantined
+from devices.commands import read_answer
 from devices.device import Device
 from devices.fleet import Fleet
 from devices.kind import TEXTS, Kind
@@ -168,8 +169,14 @@ def _beside(heard: Heard) -> Iterator[Note]:
             yield Note("ok", f"status {said}{', retained' if heard.retained else ''}")
         else:
             yield Note("wrong", f"status {said[:40]!r} is neither online nor offline")
-    elif what in ("command", "result"):
-        yield Note("note", "a command or its result; no reading")
+    elif heard.topic.endswith("/command/result"):
+        answer = read_answer(heard.payload)
+        if answer is None:
+            yield Note("wrong", 'no answer: it must be {"id": that of the command, "ok": true or false}')
+        else:
+            yield Note("ok", f"answers command {answer.id}: {'done' if answer.ok else answer.error or 'not done'}")
+    elif what == "command":
+        yield Note("note", "a command to the device; no reading")
     else:
         yield Note("wrong", "nobody takes this topic: it must be siaga/v1/{region}/{device_id}/readings")
 

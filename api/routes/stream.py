@@ -23,7 +23,7 @@ ENDPOINTS = Endpoints("/api/v1")
 EVENTS = {
     "responses": {
         "200": {
-            "description": "alert (with an id), latest, beat, reset: docs/api.md",
+            "description": "alert (with an id), latest, command, presence, beat, reset: docs/api.md",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         }
     }
@@ -37,7 +37,7 @@ Topics = Annotated[
     str | None,
     Query(
         pattern=f"^({TOPIC})(,({TOPIC})){{0,9}}$",
-        description="only these, separated by commas: alert (incidents too), incident, latest, beat",
+        description="only these, separated by commas: alert (incidents too), incident, latest, command, presence, beat",
         examples=["alert,beat"],
     ),
 ]
@@ -51,7 +51,8 @@ async def stream(
     district: DistrictFilter = None,
     last_event_id: Annotated[str | None, Header(description="go on after this event; too old gives `reset`")] = None,
 ) -> Response:
-    """Alerts as they change (replayed after Last-Event-ID), changed latest values, and a beat every 5 s.
+    """Alerts as they change (replayed after Last-Event-ID), changed latest values, what became of commands, who came
+    and went, and a beat every 5 s.
 
     An incident in several districts is told to all of them."""
     live = context.of(request).live

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Unpack
 
-from siaga.client.answers import Number, Text, read
+from siaga.client.answers import Number, Text, Time, read
 from siaga.client.plain import Plain
 from siaga.client.values import Place, only, part
 
@@ -41,6 +41,16 @@ class OpenAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class Presence:
+    """Whether a device is connected, as it says itself; since when, when it said so last, how often that changed."""
+
+    online: bool
+    since: Time
+    heard_at: Time
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     id: str
     kind: str
@@ -51,6 +61,8 @@ class Device:
     lon: Number
     attributes: Mapping[str, Any]
     alert: OpenAlert | None
+    status: str = "in_service"
+    presence: Presence | None = None
 
 
 @dataclass(frozen=True, slots=True)

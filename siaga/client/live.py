@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from siaga.client.alerts import Alert, Counts, Transition
 from siaga.client.answers import Number, Time, read
+from siaga.client.devices import Presence
 from siaga.client.errors import UnreachableError
 from siaga.client.plain import Plain
 from siaga.client.readings import Latest
@@ -32,6 +33,37 @@ class LatestChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandChanged:
+    """A command as it is now, of a device of this kind and district."""
+
+    kind: str
+    district: str | None
+    id: str
+    batch: str
+    device_id: str
+    name: str
+    args: Mapping[str, Value]
+    state: str
+    who: str
+    reason: str | None
+    made_at: Time
+    expires_at: Time
+    sent_at: Time | None
+    ended_at: Time | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChanged:
+    """A device that came or went."""
+
+    kind: str
+    district: str | None
+    device_id: str
+    presence: Presence
+
+
+@dataclass(frozen=True, slots=True)
 class Beat:
     """Every 5 s: the server's time, the age of the newest arrival, readings stored a second."""
 
@@ -47,9 +79,10 @@ class Reset:
     id: int
 
 
-Event = AlertChanged | LatestChanged | Beat | Reset
+Event = AlertChanged | LatestChanged | CommandChanged | PresenceChanged | Beat | Reset
 SHAPES: Mapping[str, type[Event]] = {
-    "alert": AlertChanged, "latest": LatestChanged, "beat": Beat, "reset": Reset,
+    "alert": AlertChanged, "latest": LatestChanged, "command": CommandChanged, "presence": PresenceChanged,
+    "beat": Beat, "reset": Reset,
 }  # fmt: skip
 
 

@@ -114,6 +114,8 @@ async def test_metrics_are_what_prometheus_reads(nobody: httpx.AsyncClient) -> N
     assert {s.labels["event"] for s in families["siaga_api_live_events"].samples if "event" in s.labels} == {
         "alert",
         "latest",
+        "command",
+        "presence",
         "beat",
     }
 
