@@ -38,6 +38,7 @@ from api.routes import (
     kinds,
     latest,
     ledger,
+    life,
     me,
     metrics,
     notices,

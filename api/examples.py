@@ -102,6 +102,11 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "who": ("budi",),
     "why": ("air surut",),
 }
+CREDENTIAL: dict[str, Any] = {
+    "name": "wl-buntu-pane", "mode": "password", "generation": 2, "state": "active", "topics": [],
+    "devices": ["wl-buntu-pane"], "created_at": AT, "created_by": "budi", "changed_at": AT, "expires_at": None,
+    "revoked_at": None,
+}  # fmt: skip
 # Schemas in which the names mean something else, or that say little in parts.
 WHOLE: dict[str, Any] = {
     "Text": {"id": "Buntu Pane naik ke Siaga 2", "en": "Buntu Pane rose to Siaga 2"},
@@ -119,6 +124,15 @@ WHOLE: dict[str, Any] = {
         "id": "siaga", "kind": "water_level", "condition": "above", "metric": "level_m", "hysteresis": 0.1,
         "level": [{"severity": 1, "siaga": 3, "bound_from": "siaga_3_m", "samples": 2}],
     },
+    "Command": {
+        "id": "0d6a3b52-5b0e-4c55-9a43-2f6f0f1f7a11", "batch": "5c1e77a0-92a8-4c38-8f52-0f0d1c9f3b10",
+        "device_id": "pju-0012", "name": "dim", "args": {"level_pct": 40.0}, "state": "sent", "who": "budi",
+        "reason": "hemat energi", "made_at": AT, "expires_at": "2026-11-24T12:15:00Z", "sent_at": AT, "ended_at": None,
+        "error": None,
+    },
+    "Batch": {"batch": "5c1e77a0-92a8-4c38-8f52-0f0d1c9f3b10", "devices": 214},
+    "Presence": {"online": True, "since": AT, "heard_at": AT, "changes": 3},
+    "LifeStep": {"status": "in_service", "from": AT, "who": "sari", "reason": "pemasangan selesai", "made_at": AT},
     "Part": {
         "name": "ingest", "state": "up", "detail": "2 regions", "facts": {"newest_age_s": 2.1}, "beat_at": AT,
     },

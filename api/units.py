@@ -20,8 +20,8 @@ SHARES = frozenset((
     "share_10_min_above_10",
 ))  # fmt: skip
 COUNTS = frozenset((
-    "acknowledged", "active", "added", "alerts", "alone", "by_hour", "by_rule", "candidate", "cars", "conflict",
-    "count", "counts", "covered", "crossings", "current", "day_burners", "decimals", "devices", "duplicate",
+    "acknowledged", "active", "added", "alerts", "alone", "by_hour", "by_rule", "candidate", "cars", "changes",
+    "conflict", "count", "counts", "covered", "crossings", "current", "day_burners", "decimals", "devices", "duplicate",
     "entries", "ever", "expected", "failed_alone", "false", "faults", "feeders", "floods", "forecasts", "good",
     "heavy", "historical", "hits", "hours", "lamps", "least", "limit", "lit", "lost_count", "mean", "members",
     "misses", "missing", "most", "most_in_10_min", "most_in_1_min", "motorcycles", "n", "notices_dead",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from devices import asyncapi_talk as talk
 from devices.diagnostics import WORDS
 from devices.kind import Kind, Metric
 from devices.topics import DEVICE_ID, REGION, readings_topic
@@ -46,10 +47,10 @@ def document(kinds: Iterable[Kind], limits: Limits) -> dict[str, Any]:
     kinds = list(kinds)
     return {
         "asyncapi": ASYNCAPI,
-        "info": {"title": "Siaga: readings over MQTT", "version": VERSION, "description": DESCRIPTION},
+        "info": {"title": "Siaga: devices over MQTT", "version": VERSION, "description": DESCRIPTION},
         "defaultContentType": "application/json",
         "servers": {"broker": _server()},
-        "channels": {CHANNEL: _channel(kinds)},
+        "channels": {CHANNEL: _channel(kinds), **talk.channels(_parameters(), kinds)},
         "operations": {
             "receiveReadings": {
                 "action": "receive",
@@ -57,10 +58,11 @@ def document(kinds: Iterable[Kind], limits: Limits) -> dict[str, Any]:
                 "channel": {"$ref": f"#/channels/{CHANNEL}"},
                 "messages": [{"$ref": f"#/channels/{CHANNEL}/messages/{kind.name}"} for kind in kinds],
                 "bindings": {"mqtt": {"qos": 1, "retain": False, "bindingVersion": BINDING}},
-            }
+            },
+            **talk.operations(kinds),
         },
         "components": {
-            "messages": {kind.name: _message(kind, limits) for kind in kinds},
+            "messages": {kind.name: _message(kind, limits) for kind in kinds} | talk.messages(kinds),
             "schemas": {kind.name: item_schema(kind) for kind in kinds},
             "securitySchemes": {
                 "userPassword": {"type": "userPassword", "description": "as the broker knows the device or gateway"}
@@ -103,20 +105,24 @@ def _channel(kinds: Iterable[Kind]) -> dict[str, Any]:
     return {
         "address": readings_topic("{region}", "{device_id}"),
         "title": "Readings of one device",
-        "parameters": {
-            # AsyncAPI 3 has no schema for parameters.
-            "region": {
-                "description": "Kemendagri code of where the device is registered: province to village",
-                "examples": ["12.09"],
-                "x-pattern": REGION.pattern,
-            },
-            "device_id": {
-                "description": "the id under which the device is registered",
-                "examples": ["sl-0001"],
-                "x-pattern": DEVICE_ID.pattern,
-            },
-        },
+        "parameters": _parameters(),
         "messages": {kind.name: {"$ref": f"#/components/messages/{kind.name}"} for kind in kinds},
+    }
+
+
+def _parameters() -> dict[str, Any]:
+    return {
+        # AsyncAPI 3 has no schema for parameters.
+        "region": {
+            "description": "Kemendagri code of where the device is registered: province to village",
+            "examples": ["12.09"],
+            "x-pattern": REGION.pattern,
+        },
+        "device_id": {
+            "description": "the id under which the device is registered",
+            "examples": ["sl-0001"],
+            "x-pattern": DEVICE_ID.pattern,
+        },
     }
 
 

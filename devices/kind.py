@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Annotated, Any, Literal, NotRequired
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
 from devices.quality import Change, Flat, Restless
+
+if TYPE_CHECKING:
+    from devices.commands import Command
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -159,6 +162,7 @@ class Kind:
     doubtful(values, attribute) returns, per test, rows whose values hardly go together: they are suspect.
     group_by names the attributes that devices are taken together by, beside their district (a panel, a river).
     example is what a healthy device could send, for documents.
+    commands is what it can be told (devices/commands.py).
     """
 
     name: str
@@ -172,6 +176,7 @@ class Kind:
     doubtful: Callable[[Columns, Callable[[str], Floats]], Mapping[str, Bools]] = _nothing_doubtful
     group_by: tuple[str, ...] = ()
     example: Mapping[str, float] = field(default_factory=dict, hash=False)  # kinds are keys of caches
+    commands: tuple[Command, ...] = ()
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.metrics):

@@ -180,6 +180,9 @@ class Settings(BaseSettings):
         50, "entries", "quarantine entries replayed at most before ingest turns to what arrives", ge=1, le=10_000
     )
     inbox_poll_s: float = _setting(0.2, "s", "how often ingest looks for readings that came over HTTP", ge=0.01, le=60)
+    command_poll_s: float = _setting(
+        0.25, "s", "how often ingest looks for commands that devices are to be told", ge=0.05, le=60
+    )
     stale_check_s: int = _setting(10, "s", "how often silent devices are looked for", ge=1, le=600)
     fleet_reload_s: int = _setting(5, "s", "how often ingest looks for changed devices", ge=1, le=600)
     stream_silent_s: int | None = _setting(
@@ -306,6 +309,9 @@ class Settings(BaseSettings):
     forecast_keep_days: int = _setting(
         365, "days", "older forecasts, and what became of them, are deleted; 0 = kept for ever", ge=0, le=KEEP_DAYS_MAX
     )
+    command_keep_days: int = _setting(
+        90, "days", "commands that ended longer ago are deleted; the audit log keeps who asked for them", ge=1, le=3_650
+    )
     worker_metrics_port: int = _setting(
         0, "port", "port on SIAGA_API_HOST where Prometheus finds the worker's metrics; 0 = nowhere", ge=0, le=65535
     )
@@ -366,6 +372,16 @@ class Settings(BaseSettings):
     inbox_keep_h: float = _setting(
         24, "h", "how long the answer to POST /readings is kept for who repeats it", ge=0.1, le=720
     )
+    command_timeout_s: int = _setting(
+        300, "s", "a command that is not answered within this has expired, where nobody says otherwise", ge=5, le=86_400
+    )
+    command_timeout_max_s: int = _setting(
+        3_600, "s", "the longest time that somebody may give a command", ge=5, le=604_800
+    )
+    command_open_max: int = _setting(
+        10, "commands", "of one device that may wait for their answer; one more is answered 409", ge=1, le=1_000
+    )
+    command_devices_max: int = _setting(1_000, "devices", "told the same by one request at most", ge=1, le=100_000)
     dry_run_device_days_max: int = _setting(
         20_000, "device days", "devices times days that one dry-run of rules may be about", ge=1, le=100_000_000
     )

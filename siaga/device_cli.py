@@ -14,7 +14,7 @@ device_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 @device_app.callback()
 def _device() -> None:
-    """One device: what it publishes, as it comes."""
+    """One device: what it publishes, as it comes, and what it is told."""
 
 
 @device_app.command("listen")
@@ -54,3 +54,35 @@ def listen_to_device(
         give_up(error)
     typer.echo(listen_judge.summary(judged), err=True)
     raise typer.Exit(int(not judged or any(each.is_wrong for each in judged)))
+
+
+@device_app.command("command")
+def tell_device(
+    device_id: Annotated[str, typer.Argument(metavar="ID")],
+    name: Annotated[str, typer.Argument(help="switch or dim a lamp, interval of a gauge (docs/commands.md).")],
+    args: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE", help="As state=on, level_pct=50.")] = None,
+    timeout: Annotated[int | None, typer.Option(min=1, help="Seconds. [SIAGA_COMMAND_TIMEOUT_S of the API]")] = None,
+    reason: Annotated[str | None, typer.Option(help="For the record.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Tell a device something, and wait for what becomes of it. Ends with 1 where it was not done.
+
+    Needs SIAGA_API_URL and SIAGA_API_KEY.
+    """
+    from siaga import device_tell
+    from siaga.client import Client, SiagaError
+
+    told = {"state": "queued", "error": None}
+    try:
+        with Client.from_settings(read_settings()) as api:
+            asked = device_tell.args_of(args or [])
+            for told in device_tell.tell(api, device_id, name, asked, timeout, reason):
+                if not as_json:
+                    typer.echo(": ".join(filter(None, (told["state"], told["error"]))))
+    except KeyboardInterrupt:
+        typer.echo("not waited for; it goes on", err=True)
+    except (device_tell.TellError, SiagaError) as error:
+        give_up(error)
+    if as_json:
+        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    raise typer.Exit(int(told["state"] != "done"))

@@ -34,6 +34,9 @@ HERE: dict[str, frozenset[str]] = {
     "list_readings": frozenset(("device", "kind")),
     "list_series": frozenset(("metric", "device", "points")),
     "post_readings": frozenset(("body", "Idempotency-Key")),
+    # What there is of commands, args and groupings depends on the kind.
+    "tell_device": frozenset(("name", "args", "timeout_s", "Idempotency-Key")),
+    "tell_group": frozenset(("name", "args", "scope", "group", "timeout_s", "Idempotency-Key")),
     "sign_in_here": frozenset(("body", "key", "name", "password")),
     "change_password": frozenset(("password", "new")),
     "show_summary": frozenset(("by",)),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
+from devices.commands import Args, Command
 from devices.kind import Attributes, Bools, Columns, Floats, Kind, Label, Metric, Reading
 from devices.quality import Change, Flat, Restless
 
@@ -76,6 +77,28 @@ def _power_apart(values: Columns, attribute: Callable[[str], Floats]) -> Mapping
     return {"power": apart > np.maximum(APART_W, APART_SHARE * np.abs(power))}
 
 
+class SwitchArgs(Args):
+    """state: on, off, or auto: by its own schedule, at the light that this has, and nothing told before counts."""
+
+    state: Literal["on", "off", "auto"]
+
+
+class DimArgs(Args):
+    """level_pct: light in % whenever it is lit, instead of its schedule; 0 is dark."""
+
+    level_pct: float = Field(ge=0, le=100, json_schema_extra={"x-unit": "%"})
+
+
+SWITCH = Command(
+    "switch", Label("Saklar", "Switch"), "operator", SwitchArgs,
+    "lit, or dark, until it is told otherwise; auto: back to its own schedule and light", {"state": "on"},
+)  # fmt: skip
+DIM = Command(
+    "dim", Label("Redupkan", "Dim"), "operator", DimArgs,
+    "so much light whenever it is lit, until it is told otherwise; it does not switch it on", {"level_pct": 50.0},
+)  # fmt: skip
+
+
 KIND = Kind(
     name="streetlight",
     label=Label("Lampu jalan", "Streetlight"),
@@ -96,4 +119,5 @@ KIND = Kind(
         "switch_count": 812,
         "temperature_c": 41.5,
     },
+    commands=(SWITCH, DIM),
 )

@@ -10,6 +10,7 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from devices.commands import Args, Command
 from devices.kind import Attributes, Columns, Floats, Kind, Label, Metric, Reading
 from devices.quality import Change, Flat
 from devices.topics import DEVICE_ID
@@ -67,6 +68,18 @@ def _level(values: Columns, attribute: Callable[[str], Floats]) -> Mapping[str, 
     return {"level_m": np.where(np.isnan(from_distance), values["level_m"], from_distance)}
 
 
+class IntervalArgs(Args):
+    """interval_s: time between two readings, s. After 35 min without a reading a gauge counts as silent."""
+
+    interval_s: int = Field(ge=10, le=1800, json_schema_extra={"x-unit": "s"})
+
+
+INTERVAL = Command(
+    "interval", Label("Selang kirim", "Reporting interval"), "engineer", IntervalArgs,
+    "measures and publishes this often, until it is told otherwise", {"interval_s": 60},
+)  # fmt: skip
+
+
 KIND = Kind(
     name="water_level",
     label=Label("Pos muka air", "Water level gauge"),
@@ -77,4 +90,5 @@ KIND = Kind(
     derive=_level,
     group_by=("river",),
     example={"level_m": 2.688, "rain_mm": 0.4, "temperature_c": 29.5},
+    commands=(INTERVAL,),
 )

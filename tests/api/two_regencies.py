@@ -108,6 +108,13 @@ def _regency(town: Any, db: psycopg.Connection, region: str, name: str) -> dict[
         " 'watch', %(t)s, %(t)s, %(t)s, %(t)s, 'false')",
         {"g": gauge, "t": at - 8 * HOUR},
     )
+    db.execute(
+        "INSERT INTO command (device_id, name, args, who, batch, made_at, expires_at)"
+        " VALUES (%s, 'switch', '{\"state\": \"on\"}', %s, gen_random_uuid(), %s, %s)",
+        (lamp, f"{name}-person", at, now + HOUR),
+    )
+    db.execute("INSERT INTO presence VALUES (%s, true, %s, %s)", (gauge, at, at))
+    db.execute("INSERT INTO device_life VALUES (%s, %s, 'in_service', %s, 'x', %s)", (lamp, at, f"{name}-person", at))
     told = {"rivers": [], "open": {"count": 0, "items": []}, "shelved": {"count": 0, "items": []}}
     told |= {"windows": {"count": 0, "items": []}, "forecasts": []}
     told |= {"degraded": {name: {"count": 0, "items": []} for name in ("silent", "suspect", "incomplete")}}
