@@ -21,6 +21,7 @@ from simulator.noise import uniform
 from simulator.pace import FIELD_PACE_S, Schedule, schedule
 from simulator.physics import cabinets, gauges, lamps, traffic
 from simulator.physics.lamp_faults import Failure
+from simulator.physics.lamp_told import Switch
 from simulator.physics.rain import Storm
 from simulator.physics.rivers import Rivers
 from simulator.physics.traffic import Incident
@@ -109,6 +110,28 @@ class City:
         other._begin(start_ms, schedule([d.kind for d in self.devices], None, seconds))  # noqa: SLF001
         return other
 
+    def switch(self, device: int, at_ms: int, to: Switch) -> bool:
+        """Tell a lamp (number in the fleet) to be on, off, or as its schedule has it; whether it obeys.
+
+        at_ms: no earlier than what has been asked for already.
+        """
+        lamp = self._lamp_of[device]
+        if self._lit.told.may(lamp):
+            self._lit.told.switch(lamp, at_ms / 1000, to)
+        return self._lit.told.may(lamp)
+
+    def dim(self, device: int, at_ms: int, light: float) -> bool:
+        """The same for its light, 0 to 1, whenever it is lit."""
+        lamp = self._lamp_of[device]
+        if self._lit.told.may(lamp):
+            self._lit.told.dim(lamp, at_ms / 1000, light)
+        return self._lit.told.may(lamp)
+
+    def report_every(self, device: int, interval_s: float) -> None:
+        """Let a device report at another pace from what is asked for next on."""
+        self.pace.interval_ms[device] = round(interval_s * 1000)
+        self.pace.phase_ms[device] %= self.pace.interval_ms[device]
+
     def readings(self, t0_ms: int, t1_ms: int) -> list[Reading]:
         """All readings with t0_ms <= ts < t1_ms, in order of time."""
         found = [
@@ -163,6 +186,7 @@ class City:
         of = {kind: np.flatnonzero(kinds == kind) for kind in FIELD_PACE_S}
         listed = {kind: [self.devices[i] for i in numbers] for kind, numbers in of.items()}
         lit = lamps.lamps_of(listed["streetlight"], seed, faulty_share=here.faulty_share, failures=here.failures)
+        self._lit, self._lamp_of = lit, {int(number): row for row, number in enumerate(of["streetlight"])}
         rivers = Rivers(seed, start, opening=here.opening, storms=here.storms, seeded=here.seeded)
         wet = gauges.gauges_of(listed["water_level"], seed, rivers)
         counted = traffic.detectors_of(listed["traffic"], seed, incidents=here.incidents)

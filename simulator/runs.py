@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from runtime.stop import stop_event
 from simulator import feed
 from simulator.backfill import publish_history, with_history
 from simulator.mqtt.publish import Publisher
+from simulator.obey import obeying
 from simulator.plan import Plan
 from simulator.play import Player
 from simulator.progress import Progress
@@ -94,7 +96,10 @@ class Run:
                 if wanted.backfill_s is not None:
                     await self._backfill(plan, wanted.backfill_s, to, progress)
                 if wanted.live:
-                    await player.run(progress)
+                    # A run that tells the truth obeys nobody: what comes of it is known beforehand.
+                    own = (self._broker, wanted.client_id, plan)
+                    async with nullcontext() if record else obeying(*own, lambda: player.at_ms):
+                        await player.run(progress)
 
             try:
                 await feed.until_stopped(run(), to, stop, progress)

@@ -34,6 +34,7 @@ from simulator.physics.lamp_duty import (
     totals,
 )
 from simulator.physics.lamp_faults import Failure, Fault, Round, rounds, standing
+from simulator.physics.lamp_told import Told
 from simulator.physics.night import nights
 from simulator.physics.weather import air_c, minutely, wib_hour
 
@@ -62,6 +63,7 @@ class Lamps:
     volts: Wander
     meter: Wander
     warmth: Hashes
+    told: Told  # what they were told since
 
     def __len__(self) -> int:
         return len(self.fault)
@@ -80,16 +82,18 @@ def lamps_of(
     failing = np.zeros(len(devices), dtype=np.bool_)
     scheduled = rounds(failures, len(devices))
     failing[[failure.lamp for failure in failures]] = True
+    fault = standing(position, seed, faulty_share)
     return Lamps(
         seed=seed,
         duty=_duty(devices, key, seed),
         drop_v=10 * position**0.7 * (0.6 + 0.4 * uniform(seed, "lamp/drop", key)),
-        fault=standing(position, seed, faulty_share),
+        fault=fault,
         failures=scheduled,
         failing=failing,
         volts=wander(seed, "lamp/volt", key, 600),
         meter=wander(seed, "lamp/meter", key, 120),
         warmth=roots(seed, "lamp/c", key),
+        told=Told((fault == Fault.NONE) & ~failing),
     )
 
 
@@ -97,7 +101,7 @@ def measure(lamps: Lamps, row: Ints, t: Floats) -> dict[str, Floats]:
     """Metrics for rows of (lamp, epoch s); NaN where a meter has nothing to say."""
     at = moment(lamps.duty, row, t)
     fault = _fault_at(lamps, row, t)
-    dim, true_w = drawn(lamps.duty, row, at, fault)
+    dim, true_w = lamps.told.lit(lamps.duty, row, t, drawn(lamps.duty, row, at, fault))
     lit = dim > 0
     power = true_w * (1 + 0.004 * lamps.meter.at(row, t))
     voltage = _voltage(lamps, row, t, lit, fault)
@@ -123,7 +127,7 @@ def measure(lamps: Lamps, row: Ints, t: Floats) -> dict[str, Floats]:
 def load(lamps: Lamps, row: Ints, t: Floats) -> tuple[Floats, Floats]:
     """What lamps draw for rows of (lamp, epoch s), without errors of meters: W, and Ws since commissioning."""
     at = moment(lamps.duty, row, t)
-    drawn_w = drawn(lamps.duty, row, at, _fault_at(lamps, row, t)).watts
+    drawn_w = lamps.told.lit(lamps.duty, row, t, drawn(lamps.duty, row, at, _fault_at(lamps, row, t))).watts
     return drawn_w, _counters(lamps, row, t, totals(lamps.duty, row, at, lamps.fault[row])).watt_s
 
 
@@ -183,7 +187,7 @@ def _counters(lamps: Lamps, row: Ints, t: Floats, base: Totals) -> Totals:
         would = between(lamps.duty, lamp, lamps.fault[lamp], since, until)
         for column, added, instead in zip(base, has, would, strict=True):
             column[here] += added - instead
-    return base
+    return lamps.told.counted(lamps.duty, row, t, base)
 
 
 def _voltage(lamps: Lamps, row: Ints, t: Floats, lit: npt.NDArray[np.bool_], fault: Ints) -> Floats:

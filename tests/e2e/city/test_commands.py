@@ -20,6 +20,11 @@ def ended(client: Client, command: dict[str, Any]) -> dict[str, Any]:
     return until(found, f"{command['name']} has ended")  # type: ignore[return-value]
 
 
+def of_kind(client: Client, kind: str) -> list[str]:
+    """Devices that have reported: the simulator listens by then."""
+    return until(lambda: [each.device_id for each in client.latest(kind=kind)], f"a {kind} has reported")
+
+
 def tell(client: Client, device: str, name: str, args: dict[str, Any]) -> dict[str, Any]:
     return ended(client, client.ask("POST", f"/devices/{device}/commands", json={"name": name, "args": args}))
 
@@ -27,7 +32,7 @@ def tell(client: Client, device: str, name: str, args: dict[str, Any]) -> dict[s
 def test_a_lamp_is_dimmed_and_its_readings_show_it(stack: Stack) -> None:
     """Whatever the hour: on by day as by night. A lamp that is broken says so; another one is asked."""
     with stack.client() as client:
-        lamps = [device.id for device in client.devices(kind="streetlight")]
+        lamps = of_kind(client, "streetlight")
         lamp = next(each for each in lamps if tell(client, each, "switch", {"state": "on"})["state"] == "done")
         done = tell(client, lamp, "dim", {"level_pct": 35})
         assert (done["state"], done["error"]) == ("done", None)
@@ -43,7 +48,7 @@ def test_a_lamp_is_dimmed_and_its_readings_show_it(stack: Stack) -> None:
 
 def test_the_command_line_waits_for_the_answer(stack: Stack) -> None:
     with stack.client() as client:
-        gauge = next(device.id for device in client.devices(kind="water_level"))
+        gauge = of_kind(client, "water_level")[0]
     said = stack.run("device", "command", gauge, "interval", "interval_s=10")
     assert said.stdout.split()[0] in ("queued", "sent", "done")
     assert said.stdout.split()[-1] == "done"
