@@ -1,5 +1,6 @@
 /** What is known of one device: its numbers, limits, papers and alerts. */
 
+import { lifeFacts } from "./device_commands.js";
 import { h } from "./dom.js";
 import { age, date, day, moment, number, said, timeWithSeconds } from "./format.js";
 import { freshness, measuredAt } from "./freshness.js";
@@ -111,6 +112,7 @@ export function facts(device) {
   const rows = [
     [t("id"), device.id],
     [t("kind"), kindName(device.kind)],
+    ...lifeFacts(device),
   ];
   const district = districtName(device.district);
   if (district) rows.push([t("district"), district]);

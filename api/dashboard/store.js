@@ -8,7 +8,8 @@
 /** @typedef {{ kind: string, label: Text, interval_s: number, primary: string, groups: string[], metrics: Metric[], diagnostics: Metric[],
  *    attributes: { name: string, type: string, format?: string | null, required: boolean }[] }} Kind */
 /** @typedef {{ id: string, kind: string, name: string | null, region: string | null, district: string | null,
- *    lat: number | null, lon: number | null, attributes: Record<string, any> }} Device */
+ *    lat: number | null, lon: number | null, attributes: Record<string, any>, status?: string,
+ *    presence?: { online: boolean, since: string } | null }} Device */
 /** @typedef {{ device_id: string, kind: string, ts: string, received_at: string, qc: number, late: boolean,
  *    values: Record<string, number | null>, interval_s: number | null, siaga: number | null, rate?: number | null,
  *    at?: number }} Latest  at: when it was measured, in ms, once somebody has asked (freshness.js) */

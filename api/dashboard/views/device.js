@@ -1,6 +1,7 @@
 /** One device: what it does, against which limits, what of this can be believed, and what has happened to it. */
 
 import { deviceChart } from "../device_chart.js";
+import { commandsPanel } from "../device_commands.js";
 import { alertsOf, boundsTable, facts, valuesTable } from "../device_facts.js";
 import { forecastPanel } from "../device_forecast.js";
 import { ledgerPanel } from "../device_ledger.js";
@@ -119,7 +120,8 @@ function parts(id) {
   const forecast = kind && hasLadder(kind) ? forecastPanel(id, () => chart.draw()) : null;
   const chart = deviceChart(device(), () => forecast?.way() ?? null);
   const ledger = ledgerPanel(id),
-    work = deviceWindow(id);
+    work = deviceWindow(id),
+    commands = commandsPanel(id, device().kind);
   const values = panel("values", t("latest_values")),
     bounds = panel("bounds", t("thresholds")),
     about = panel("about", t("device")),
@@ -128,7 +130,7 @@ function parts(id) {
   bounds.element.hidden = true;
   actions.append(work.button);
   header.append(work.strip);
-  const side = h("div.side", {}, values.element, forecast?.element, about.element),
+  const side = h("div.side", {}, values.element, forecast?.element, commands?.element, about.element),
     below = h("div.below", {}, ledger.element, bounds.element, alerts.element);
   const past = resource(`alerts?state=all&historical=any&device=${encodeURIComponent(id)}&limit=${ALERTS}`, showAlerts, {
     topics: ["alerts"],
@@ -219,12 +221,13 @@ function parts(id) {
       if (topics.has("latest")) chart.append();
       if (topics.has("stream")) chart.draw();
       forecast?.update();
+      commands?.update();
       ledger.update();
       work.update();
       showAlerts();
     },
     close() {
-      for (const each of [past, chart, forecast, ledger, work]) each?.close();
+      for (const each of [past, chart, forecast, ledger, work, commands]) each?.close();
     },
   };
 }
