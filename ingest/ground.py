@@ -6,6 +6,7 @@ commit took place, and evaluating from what is really stored gives the right ans
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,6 +48,7 @@ class Ground:
     fleet: Fleet
     fleet_at: datetime  # changed_at of the newest device known
     regions: Sequence[str]  # whose devices are ours
+    session_id: str  # of the MQTT session, as the broker knows it
     rules_version: int = 0  # of the engine's rules
     memory: Memory = field(default_factory=Memory)  # of the checks of quality
 
@@ -114,6 +116,12 @@ def part_of(client_id: str) -> str:
     return f"{PART}{client_id.removeprefix(CLIENT_ID) if client_id.startswith(CLIENT_ID) else f'-{client_id}'}"
 
 
+def new_session_id(client_id: str) -> str:
+    """What a session is called at the broker when it is made: with an end that nobody can guess, as whoever connects by
+    its name has what waits for it thrown away (docs/identity.md). A name of somebody's own is taken as it is."""
+    return f"{client_id}-{secrets.token_hex(16)}" if client_id.startswith(CLIENT_ID) else client_id
+
+
 async def take_up(settings: Settings, other_filters: Sequence[str] = ()) -> Ground:
     """Connect and read where ingest stood. other_filters: what is subscribed to beside the regions' readings.
 
@@ -122,8 +130,9 @@ async def take_up(settings: Settings, other_filters: Sequence[str] = ()) -> Grou
     url = require(settings.database_url, "SIAGA_DATABASE_URL")
     conn = await connect_async(url, PART)
     try:
-        await take(conn, settings.ingest_client_id, [*readings_filters(settings.regions), *other_filters])
-        ground = Ground(conn, _writer(conn, settings), Engine(()), Fleet(), BEGINNING, settings.regions)
+        own, filters = settings.ingest_client_id, [*readings_filters(settings.regions), *other_filters]
+        session_id = await take(conn, own, filters, new_session_id(own))
+        ground = Ground(conn, _writer(conn, settings), Engine(()), Fleet(), BEGINNING, settings.regions, session_id)
         ground.take_over(await rules.read(conn))
         await ground.look_for_devices()
         await ground.restore_states()

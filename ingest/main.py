@@ -54,7 +54,7 @@ def run(settings: Settings) -> int:
             return 0
         filters = readings_filters(settings.regions) + decoders.filters()
         buffer = (settings.ingest_inflight, settings.ingest_buffer_mb * MIB)
-        session = Session(broker, settings.ingest_client_id, filters, *buffer)
+        session = Session(broker, ground.session_id, filters, *buffer)
         return await _serve(settings, broker, session, ground, stop, decoders)
 
     return asyncio.run(ingest())
@@ -105,7 +105,7 @@ async def _serve(
     listening = asyncio.create_task(session.run(over), name="session")
     beating = asyncio.create_task(keep_beating(url, part, how, stop), name="beat")
     looping = asyncio.create_task(loop.run(), name="loop")
-    talking = asyncio.create_task(Talk(settings, broker).run(stop), name="talk")
+    talking = asyncio.create_task(Talk(settings, broker, ground.session_id).run(stop), name="talk")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     log.info("ingest.started", devices=len(ground.fleet))
     await asyncio.wait([listening, looping, talking, stopping], return_when=asyncio.FIRST_COMPLETED)

@@ -42,9 +42,9 @@ WAIT_S = 3.0
 class Talk:
     """Two sessions that hear, and connections that tell."""
 
-    def __init__(self, settings: Settings, broker: Broker) -> None:
+    def __init__(self, settings: Settings, broker: Broker, session_id: str) -> None:
         self._settings, self._broker = settings, broker
-        self._name = settings.ingest_client_id
+        self._name = session_id
         self._regions = None if "+" in settings.regions else list(settings.regions)
         self._stop = asyncio.Event()
         self._troubles: dict[str, str] = {}

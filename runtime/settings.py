@@ -122,7 +122,8 @@ class Settings(BaseSettings):
     ingest_client_id: str = _setting(
         "siaga-ingest",
         "MQTT client id",
-        "names the persistent session; keep it stable",
+        "names the persistent session; keep it stable. One that begins with siaga-ingest gets a random end at the "
+        "broker, any other is taken as it is (docs/identity.md)",
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
     )
     ingest_regions: str = _setting(

@@ -40,7 +40,9 @@ SELECT (SELECT count(*) FROM device) AS devices,
     (SELECT count(*) FROM quarantine WHERE state IN ('open', 'claimed')) AS quarantined,
     (SELECT min(first_seen) FROM quarantine WHERE state IN ('open', 'claimed')) AS quarantined_since,
     (SELECT count(*) FROM app_user WHERE role = 'admin' AND regions IS NULL AND NOT disabled) AS admins,
-    (SELECT count(*) FROM api_key AS k WHERE k.role = 'admin' AND {LIVES}) AS admin_keys
+    (SELECT count(*) FROM api_key AS k WHERE k.role = 'admin' AND {LIVES}) AS admin_keys,
+    (SELECT array_agg(client_id ORDER BY client_id) FROM ingest_session
+        WHERE session_id = client_id AND starts_with(client_id, 'siaga-ingest')) AS guessable
 """
 
 
@@ -69,7 +71,10 @@ class Server(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """What is there, what came last, and what waits for somebody. dead: messages given up within a day."""
+    """What is there, what came last, and what waits for somebody. dead: messages given up within a day.
+
+    guessable: sessions of ingest that are called at the broker what everybody's were before they got a random end.
+    """
 
     devices: int
     newest: datetime | None
@@ -81,6 +86,7 @@ class Waiting(NamedTuple):
     quarantined_since: datetime | None
     admins: int
     admin_keys: int
+    guessable: list[str] | None
 
 
 class Part(NamedTuple):

@@ -24,8 +24,8 @@ SELECT client_id, filters, EXISTS (
 FROM ingest_session AS s
 """
 TAKEN = """
-INSERT INTO ingest_session (client_id, filters) VALUES (%s, %s)
-ON CONFLICT (client_id) DO UPDATE SET filters = excluded.filters
+INSERT INTO ingest_session (client_id, filters, session_id) VALUES (%s, %s, %s)
+ON CONFLICT (client_id) DO UPDATE SET filters = excluded.filters RETURNING session_id
 """
 REPLACED = "DELETE FROM ingest_session WHERE client_id = ANY (%s)"
 COMMITTED = "UPDATE ingest_session SET committed_at = %s, pace_s = %s WHERE client_id = %s"
@@ -49,8 +49,11 @@ class Stream(NamedTuple):
     pace_s: float | None
 
 
-async def take(conn: psycopg.AsyncConnection[Any], client_id: str, filters: Sequence[str]) -> None:
-    """Be the one ingest process of this session, for as long as the connection lives.
+async def take(
+    conn: psycopg.AsyncConnection[Any], client_id: str, filters: Sequence[str], new_id: str | None = None
+) -> str:
+    """Be the one ingest process of this session, for as long as the connection lives; what it is called at the broker.
+    new_id: what it is called if it is new; None: as it is here.
 
     Raises StandbyError where another one is and listens to the same, ClashError where one listens to some of it.
     """
@@ -69,7 +72,9 @@ async def take(conn: psycopg.AsyncConnection[Any], client_id: str, filters: Sequ
                 raise ClashError(_same_topics(name, met))
         # Whose topics are ours now is not missed when it stays silent.
         await conn.execute(REPLACED, ([name for name, _, _ in others],))
-        await conn.execute(TAKEN, (client_id, list(filters)))
+        taken = await (await conn.execute(TAKEN, (client_id, list(filters), new_id or client_id))).fetchone()
+    assert taken is not None
+    return str(taken[0])
 
 
 async def committed(conn: psycopg.AsyncConnection[Any], stream: Stream) -> None:

@@ -60,8 +60,8 @@ def judge(
         yield _admin(settings, waiting)
     yield _limits(settings)
     yield _cors(settings)
-    if settings.broker_users_file is not None:
-        yield _session(settings)
+    if waiting is not None and settings.broker_users_file is not None:
+        yield _session(waiting)
     for each in places:
         yield from _place(each, listening)
     yield _api(settings)
@@ -104,17 +104,19 @@ def _cors(settings: Settings) -> Verdict:
     return ok("CORS", f"{len(settings.origins)} sites" if settings.origins else "no other site may call the API")
 
 
-def _session(settings: Settings) -> Verdict:
+def _session(waiting: Waiting) -> Verdict:
     """On NATS a client id is nobody's: any device that is let in could throw away what waits for ingest."""
     check = "session of ingest"
-    if settings.ingest_client_id.startswith("siaga-ingest"):
+    if waiting.guessable:
+        name = waiting.guessable[0]
         return warning(
             check,
-            f"its client id {settings.ingest_client_id!r} can be guessed: a device with a credential could end the "
-            "session, and what the broker has acknowledged meanwhile would be lost",
-            "Give SIAGA_INGEST_CLIENT_ID a value of `openssl rand -hex 16` while nothing waits (docs/identity.md).",
+            f"its client id {name!r} can be guessed: a device with a credential could end the session, and what the "
+            "broker has acknowledged meanwhile would be lost",
+            f"While nothing waits, stop ingest, DELETE FROM ingest_session WHERE client_id = '{name}', and start it: "
+            "the new session has a random end (docs/identity.md).",
         )
-    return ok(check, "its client id is not the usual one")
+    return ok(check, "nobody can guess its client id")
 
 
 def _place(there: Place, listening: frozenset[int]) -> Iterator[Verdict]:

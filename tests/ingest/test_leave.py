@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 
 from devices.topics import readings_filters
-from ingest.ground import part_of
+from ingest.ground import new_session_id, part_of
 from ingest.leave import EVERYTHING, served_by_others
 from ingest.mqtt import Session
 from runtime.mqtt_url import parse_url
@@ -32,6 +33,13 @@ from tests.stack import until as wait_until
 )
 def test_each_session_is_a_part_of_its_own(client_id: str, part: str) -> None:
     assert part_of(client_id) == part
+
+
+def test_nobody_guesses_what_a_session_is_called_unless_somebody_named_it() -> None:
+    one, other = new_session_id("siaga-ingest-north"), new_session_id("siaga-ingest-north")
+    assert one != other
+    assert re.fullmatch("siaga-ingest-north-[0-9a-f]{32}", one)
+    assert new_session_id("north") == "north"
 
 
 async def test_a_kept_session_leaves_what_it_is_told_to(broker: Nats | Mosquitto, region: str) -> None:

@@ -106,7 +106,9 @@ def settings(database_url: str, broker: Nats | Mosquitto, region: str) -> Settin
 async def talking(settings: Settings) -> AsyncIterator[None]:
     stop = asyncio.Event()
     assert settings.mqtt_url is not None
-    task = asyncio.create_task(Talk(settings, parse_url(settings.mqtt_url.get_secret_value())).run(stop))
+    task = asyncio.create_task(
+        Talk(settings, parse_url(settings.mqtt_url.get_secret_value()), settings.ingest_client_id).run(stop)
+    )
     yield
     stop.set()
     async with asyncio.timeout(DEADLINE_S):
@@ -149,7 +151,7 @@ async def test_a_command_waits_for_a_broker_that_is_away_and_expires(
     """Never is one sent that has expired: nothing goes from memory, what is due is read anew."""
     away = f"mqtt://u:p@127.0.0.1:{free_port()}"
     stop = asyncio.Event()
-    task = asyncio.create_task(Talk(settings, parse_url(away)).run(stop))
+    task = asyncio.create_task(Talk(settings, parse_url(away), settings.ingest_client_id).run(stop))
     try:
         made = await ask(db, ahead_s=0.2)
         await asyncio.sleep(0.3)

@@ -23,7 +23,7 @@ from storage.usage import Use
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 GOOD = Server(180_004, False, False, True, True, "on", 57, 0, 0, 0, "/data", False, 25_200)
 SCHEMA = database.Schema("0003", ("0001", "0002", "0003"), "plain PostgreSQL")
-QUIET = Waiting(10, NOW, NOW, 60, 0, None, 0, None, 1, 0)
+QUIET = Waiting(10, NOW, NOW, 60, 0, None, 0, None, 1, 0, None)
 WORKER = Part("worker", "up", "", NOW, True, {"rollup_lag_s": 3, "rollup_pending_marks": 2})
 INGEST = Part("ingest", "up", "", NOW, True, {"lag_s": 0.1, "held_packets": 0, "held_packets_limit": 100})
 
@@ -262,14 +262,7 @@ PLACE = safety.Place("broker", "127.0.0.1", 1883, False, "x" * 20)
         ({"cors_origins": "http://peta.example"}, PLACE, "CORS", "warning", "http://peta.example"),
         ({"cors_origins": "https://peta.example"}, PLACE, "CORS", "ok", "1 sites"),
         ({"api_host": "0.0.0.0"}, PLACE, "API access", "warning", "no proxy"),
-        ({"broker_users_file": "/x"}, PLACE, "session of ingest", "warning", "can be guessed"),
-        (
-            {"broker_users_file": "/x", "ingest_client_id": "5f0c2a9b"},
-            PLACE,
-            "session of ingest",
-            "ok",
-            "not the usual",
-        ),
+        ({"broker_users_file": "/x"}, PLACE, "session of ingest", "ok", "nobody can guess"),
         ({"api_host": "0.0.0.0", "trusted_proxies": "10.0.0.1"}, PLACE, "API access", "ok", "behind 10.0.0.1"),
     ],
 )

@@ -92,6 +92,11 @@ async def test_who_ended_may_be_replaced_under_another_name(first: Conn, second:
     assert await rows(second) == {"new": [EAST, WEST]}
 
 
+async def test_what_it_is_called_at_the_broker_stays(first: Conn) -> None:
+    assert await take(first, "ingest", [EAST], "ingest-5f0c") == "ingest-5f0c"
+    assert await take(first, "ingest", [EAST, WEST], "ingest-9b1e") == "ingest-5f0c"
+
+
 async def test_when_each_last_committed(first: Conn, second: Conn) -> None:
     await take(first, "east", [EAST])
     await take(second, "west", [WEST])
