@@ -237,6 +237,11 @@ class Timescale(Server):
         subprocess.run(line, check=True, capture_output=True, timeout=120, env={"PATH": os.environ["PATH"]})
 
 
+def with_tls(certificate: Path, key: Path) -> dict[str, str]:
+    """What to replace in siaga.conf for a server with TLS, where secured.conf and its users are not wanted."""
+    return {"# Without TLS, so for loopback;": f'tls {{ cert_file: "{certificate}", key_file: "{key}" }} #'}
+
+
 class Nats(Server):
     """The NATS server with deploy/nats/siaga.conf, or with pieces of it changed (its text → another)."""
 

@@ -19,7 +19,7 @@ from siaga.stack.ports import is_free
 from tests.ingest.conftest import SOON
 from tests.ingest.fake_broker import DISCONNECT, FakeBroker, publish
 from tests.ingest.listening import Listening, Publisher, texts_of, until
-from tests.servers import PASSWORD, Mosquitto, Nats, missing
+from tests.servers import PASSWORD, Mosquitto, Nats, missing, with_tls
 
 
 def texts(number: int, name: str = "reading") -> list[str]:
@@ -285,9 +285,7 @@ async def test_a_burst_over_tls(
 ) -> None:
     """TLS decrypts more than one packet at a time; none of them may wait for the next one to arrive."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-    example = '# tls { cert_file: "/etc/siaga/server.pem", key_file: "/etc/siaga/server-key.pem" }'
-    tls = f'tls {{ cert_file: "{certificate[0]}", key_file: "{certificate[1]}" }}'
-    server = Nats(tmp_path / "broker", {example: tls})
+    server = Nats(tmp_path / "broker", with_tls(*certificate))
     server.ready = lambda: not is_free(server.port)
     server.start()
     try:

@@ -20,7 +20,7 @@ from siaga.stack.ports import is_free
 from storage import flavour
 from storage.connect import connect
 from storage.migrate import migrate
-from tests.servers import Mosquitto, Nats, free_port, missing
+from tests.servers import Mosquitto, Nats, free_port, missing, with_tls
 from tests.stack import ROOT, Stack, until
 
 
@@ -164,8 +164,7 @@ def tls_nats(tmp_path: Path) -> Iterator[tuple[Nats, Path]]:
         f" -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {certificate}"
     )
     subprocess.run(line.split(), check=True, capture_output=True)
-    example = '# tls { cert_file: "/etc/siaga/server.pem", key_file: "/etc/siaga/server-key.pem" }'
-    server = Nats(tmp_path / "store", {example: f'tls {{ cert_file: "{certificate}", key_file: "{key}" }}'})
+    server = Nats(tmp_path / "store", with_tls(certificate, key))
     server.ready = lambda: not is_free(server.port)
     server.start()
     yield server, certificate
