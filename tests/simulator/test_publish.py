@@ -20,7 +20,7 @@ from siaga.stack.ports import is_free
 from simulator.mqtt import publish
 from simulator.mqtt.packets import PACKET_IDS
 from simulator.mqtt.publish import Publisher
-from tests.servers import Nats, missing
+from tests.servers import Nats, missing, with_tls
 from tests.simulator.slow_broker import SlowBroker
 
 DEADLINE_S = 60
@@ -154,8 +154,7 @@ class TestRealBrokers:
         """TLS hands on a record of 16 kB at a time, and many acknowledgements with it."""
         key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
         monkeypatch.setenv("SSL_CERT_FILE", str(make_certificate(key, certificate)))
-        example = '# tls { cert_file: "/etc/siaga/server.pem", key_file: "/etc/siaga/server-key.pem" }'
-        server = Nats(tmp_path / "store", {example: f'tls {{ cert_file: "{certificate}", key_file: "{key}" }}'})
+        server = Nats(tmp_path / "store", with_tls(certificate, key))
         server.ready = lambda: not is_free(server.port)
         server.start()
         try:

@@ -17,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 from storage.flavour import Flavour, parts
 from tests.servers import Postgres
 from tests.storage.world import LAMP, NOW, World, minutes
+from tests.whole import only_whole
 from tests.worker.killed import Moment, kill_worker
 from tests.worker.test_process import ask, running, until
 from tests.worker.test_retain import FIRST, TABLE, Conn, digest, files, fill, left
@@ -72,9 +73,9 @@ async def undisturbed(postgres: Postgres, template: str, tmp_path: Path) -> Asyn
     "at",
     [
         pytest.param(Moment("closed", "IMMEDIATE", "notices"), id="before the drop"),
-        pytest.param(Moment("closed", "DEFERRED", "notices"), id="before the commit"),
+        pytest.param(Moment("closed", "DEFERRED", "notices"), id="before the commit", marks=only_whole),
         pytest.param(Moment("closed", "DEFERRED", "goes on"), id="at the commit"),
-        pytest.param(Moment("archived", "IMMEDIATE", "notices"), id="before a file is recorded"),
+        pytest.param(Moment("archived", "IMMEDIATE", "notices"), id="before a file is recorded", marks=only_whole),
         pytest.param(Moment("archived", "IMMEDIATE", "goes on"), id="after a file is recorded"),
     ],
 )
