@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -70,19 +71,20 @@ def tell_device(
     Needs SIAGA_API_URL and SIAGA_API_KEY.
     """
     from siaga import device_tell
-    from siaga.client import Client, SiagaError
+    from siaga.client import Client, Command, SiagaError
+    from siaga.client.values import time_text
 
-    told = {"state": "queued", "error": None}
+    told: Command | None = None
     try:
         with Client.from_settings(read_settings()) as api:
             asked = device_tell.args_of(args or [])
             for told in device_tell.tell(api, device_id, name, asked, timeout, reason):
                 if not as_json:
-                    typer.echo(": ".join(filter(None, (told["state"], told["error"]))))
+                    typer.echo(": ".join(filter(None, (told.state, told.error))))
     except KeyboardInterrupt:
         typer.echo("not waited for; it goes on", err=True)
     except (device_tell.TellError, SiagaError) as error:
         give_up(error)
-    if as_json:
-        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
-    raise typer.Exit(int(told["state"] != "done"))
+    if as_json and told is not None:
+        typer.echo(json.dumps(asdict(told), indent=2, ensure_ascii=False, default=time_text))
+    raise typer.Exit(int(told is None or told.state != "done"))

@@ -7,11 +7,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from siaga.client import Client
-from siaga.client.values import part
+from siaga.client import Client, Command
 
 POLL_S = 0.3
-ENDED = ("done", "failed", "expired")
 
 
 class TellError(Exception):
@@ -34,15 +32,13 @@ def args_of(texts: Sequence[str]) -> dict[str, Any]:
 
 def tell(
     api: Client, device_id: str, name: str, args: dict[str, Any], timeout_s: int | None, reason: str | None
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Command]:
     """The command each time it has moved, until it has ended. Raises SiagaError."""
-    body = {"name": name, "args": args, "timeout_s": timeout_s, "reason": reason}
-    path = f"/devices/{part(device_id)}/commands"
-    told = api.ask("POST", path, json=body)
+    told = api.tell(device_id, name, args, timeout_s=timeout_s, reason=reason)
     yield told
-    while told["state"] not in ENDED:
+    while not told.has_ended:
         time.sleep(POLL_S)
-        now = next((each for each in api.items("/commands", batch=told["batch"])), told)
-        if now["state"] != told["state"]:
+        now = next(api.commands(batch=told.batch), told)
+        if now.state != told.state:
             told = now
             yield told

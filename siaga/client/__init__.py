@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from siaga.client.alerts import Alert, AlertWithHistory, Counts
 from siaga.client.client import Client
+from siaga.client.commands import Command
 from siaga.client.devices import Device, Imported, Kind
 from siaga.client.errors import ApiError, SiagaError, UnreachableError
 from siaga.client.ledger import LedgerHour, MissingRange
-from siaga.client.live import AlertChanged, Beat, Event, LatestChanged, Reset
+from siaga.client.live import AlertChanged, Beat, CommandChanged, Event, LatestChanged, PresenceChanged, Reset
 from siaga.client.plain import Me
 from siaga.client.quarantine import Entry, EntryWhole
 from siaga.client.readings import Bucket, Curve, Latest, Posted, Reading
@@ -21,6 +22,8 @@ __all__ = [
     "Beat",
     "Bucket",
     "Client",
+    "Command",
+    "CommandChanged",
     "Counts",
     "Curve",
     "Device",
@@ -35,6 +38,7 @@ __all__ = [
     "Me",
     "MissingRange",
     "Posted",
+    "PresenceChanged",
     "Reading",
     "Reset",
     "RuleInForce",

@@ -7,6 +7,7 @@ client. What comes in pages is an iterator that asks for the next page when it i
 from __future__ import annotations
 
 from siaga.client.alerts import AlertCalls
+from siaga.client.commands import CommandCalls
 from siaga.client.devices import DeviceCalls
 from siaga.client.ledger import LedgerCalls
 from siaga.client.live import LiveCalls
@@ -15,5 +16,7 @@ from siaga.client.readings import ReadingCalls
 from siaga.client.rules import RuleCalls
 
 
-class Client(DeviceCalls, ReadingCalls, AlertCalls, LiveCalls, QuarantineCalls, LedgerCalls, RuleCalls):
+class Client(
+    DeviceCalls, CommandCalls, ReadingCalls, AlertCalls, LiveCalls, QuarantineCalls, LedgerCalls, RuleCalls
+):  # fmt: skip
     """Siaga's API with a key. All of it raises ApiError where the API refuses and UnreachableError where it is not."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from siaga.client.alerts import Alert, Counts, Transition
 from siaga.client.answers import Number, Time, read
+from siaga.client.commands import Command
 from siaga.client.devices import Presence
 from siaga.client.errors import UnreachableError
 from siaga.client.plain import Plain
@@ -33,24 +34,11 @@ class LatestChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class CommandChanged:
+class CommandChanged(Command):
     """A command as it is now, of a device of this kind and district."""
 
     kind: str
     district: str | None
-    id: str
-    batch: str
-    device_id: str
-    name: str
-    args: Mapping[str, Value]
-    state: str
-    who: str
-    reason: str | None
-    made_at: Time
-    expires_at: Time
-    sent_at: Time | None
-    ended_at: Time | None
-    error: str | None
 
 
 @dataclass(frozen=True, slots=True)
