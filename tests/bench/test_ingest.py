@@ -8,8 +8,10 @@ import pytest
 
 from bench import measure
 from bench.__main__ import main
+from tests.whole import only_whole
 
 
+@only_whole
 @pytest.mark.slow
 def test_all_store_everything(monkeypatch: pytest.MonkeyPatch, tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(measure, "RESULTS", tmp_path)

@@ -28,8 +28,8 @@ SHORTER = {
     "panel-padam": ("--for", "5h"),
     "seminggu": ("--devices", "60", "--for", "1d"),
 }
-# What the second stack plays, too, where not all of them are: dirty data, an incident.
-ON_BOTH = ("data-kotor", "panel-padam")
+# What the second stack plays, too, where not all of them are: an incident.
+ON_BOTH = ("panel-padam",)
 
 
 @pytest.fixture(scope="module", params=["nats and postgresql", "mosquitto and timescaledb"])

@@ -29,6 +29,7 @@ from simulator.load.worker import Told
 from simulator.pace import RateError
 from tests.servers import Nats
 from tests.stack import ROOT, Stack, until
+from tests.whole import only_whole
 
 REGION = "31.71"
 SMALL = LoadOptions(
@@ -196,6 +197,7 @@ def test_what_a_worker_tells_comes_through_json_unchanged() -> None:
     assert read.histogram().greatest_s == 0.5
 
 
+@only_whole
 @pytest.mark.slow
 def test_probes_measure_commit_alert_and_stream(tmp_path: Path) -> None:
     stack = Stack(tmp_path / "data", "--no-simulator")

@@ -13,6 +13,7 @@ from simulator.plan import Plan, plan
 from simulator.scenario import read
 from tests.live import live
 from tests.storage.world import World
+from tests.whole import only_whole
 from tests.worker.conftest import Service
 
 pytestmark = pytest.mark.slow
@@ -97,6 +98,7 @@ async def test_banjir_silau_is_one_alert_a_gauge_told_again_only_when_it_worsens
         assert await it.first("siaga_2_soon", gauge) < history[1][2]
 
 
+@only_whole
 async def test_banjir_data_pages_nobody(lived: Callable[..., Any], service: Service) -> None:
     it: Lived = await lived("banjir-data", devices=60)
     assert await it.world.one("SELECT count(*) FROM reading_water_level WHERE received_at > ts + interval '1 h'") > 0
@@ -105,6 +107,7 @@ async def test_banjir_data_pages_nobody(lived: Callable[..., Any], service: Serv
     assert service.taken == []
 
 
+@only_whole
 async def test_a_stuck_gauge_is_a_fault_of_its_sensor_and_no_flood(lived: Callable[..., Any]) -> None:
     it: Lived = await lived("stuck-gauge", step_s=600)
     fault, flood = [await it.first(rule, "wl-kisaran-barat") for rule in ("sensor_fault", "siaga")]
