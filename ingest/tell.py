@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from devices.commands import payload
+from runtime.mqtt_client import short_client
 from runtime.mqtt_url import Broker
 from storage.commands import Due
 
@@ -31,7 +32,8 @@ def tell(broker: Broker, client_id: str, due: Sequence[Due], clock: Callable[[],
 
     Blocks for as long as the broker takes, some seconds at most. Raises TellError where none could be sent.
     """
-    client = _client(broker, client_id)
+    client = short_client(broker, client_id, ANSWER_S)
+    client.max_inflight_messages_set(0)  # no bound but how many are due
     connack: list[ReasonCode] = []
     waiting: dict[int, str] = {}
     done: list[str] = []
@@ -75,23 +77,3 @@ def _until(client: paho.Client, true: Callable[[], bool], otherwise: str) -> Non
         # What ends a connection may also say why: a CONNACK that refuses.
         if not true() and (code != MQTTErrorCode.MQTT_ERR_SUCCESS or time.monotonic() > until):
             raise TellError(otherwise)
-
-
-def _client(broker: Broker, client_id: str) -> paho.Client:
-    client = paho.Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=client_id,
-        clean_session=True,
-        protocol=paho.MQTTv311,
-        transport="tcp" if broker.websocket is None else "websockets",
-        reconnect_on_failure=False,
-    )
-    client.connect_timeout = ANSWER_S
-    client.max_inflight_messages_set(0)  # no bound but how many are due
-    if broker.websocket is not None:
-        client.ws_set_options(path=broker.websocket)
-    if broker.username:
-        client.username_pw_set(broker.username, broker.password)
-    if broker.tls:
-        client.tls_set_context(broker.tls_context())
-    return client

@@ -13,9 +13,10 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
+from runtime.mqtt_client import short_client
 from runtime.mqtt_url import Broker
 
 ANSWER_S = 5.0
@@ -41,7 +42,7 @@ class Visit:
 
     def __init__(self, broker: Broker, name: str = "visit") -> None:
         self._broker = broker
-        self._client = _client(broker, f"siaga-{name}-{secrets.token_hex(4)}")
+        self._client = short_client(broker, f"siaga-{name}-{secrets.token_hex(4)}", ANSWER_S)
         self._connack: ReasonCode | None = None
         self._suback: list[ReasonCode] | None = None
         self._heard: deque[Heard] = deque()
@@ -115,22 +116,3 @@ class Visit:
         self._heard.append(
             Heard(message.topic, bytes(message.payload), message.qos, bool(message.retain), datetime.now(UTC))
         )
-
-
-def _client(broker: Broker, client_id: str) -> paho.Client:
-    client = paho.Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=client_id,
-        clean_session=True,
-        protocol=paho.MQTTv311,
-        transport="tcp" if broker.websocket is None else "websockets",
-        reconnect_on_failure=False,
-    )
-    client.connect_timeout = ANSWER_S
-    if broker.websocket is not None:
-        client.ws_set_options(path=broker.websocket)
-    if broker.username:
-        client.username_pw_set(broker.username, broker.password)
-    if broker.tls:
-        client.tls_set_context(broker.tls_context())
-    return client

@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 
 from runtime.log import get_logger
+from runtime.mqtt_client import short_client
 from runtime.mqtt_url import Broker, parse_url
 from runtime.settings import SettingError, Settings
 from runtime.stop import sleep_until
@@ -123,7 +124,7 @@ def _of_mosquitto(broker: Broker) -> Backlog:
     def on_message(client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
         numbers[message.topic] = int(message.payload)
 
-    client = _client(broker)
+    client = short_client(broker, "", ANSWER_S)
     client.on_connect, client.on_message = on_connect, on_message
     until = time.monotonic() + ANSWER_S
     try:
@@ -137,20 +138,3 @@ def _of_mosquitto(broker: Broker) -> Backlog:
     if len(numbers) < len((COUNT, BYTES, RETAINED)):
         raise NoAnswerError(f"{broker.host}:{broker.port} does not tell this user its $SYS/broker/store/messages")
     return Backlog(max(numbers[COUNT] - numbers[RETAINED], 0), numbers[BYTES], None)
-
-
-def _client(broker: Broker) -> paho.Client:
-    client = paho.Client(
-        CallbackAPIVersion.VERSION2,
-        protocol=paho.MQTTv311,
-        transport="tcp" if broker.websocket is None else "websockets",
-        reconnect_on_failure=False,
-    )
-    client.connect_timeout = ANSWER_S
-    if broker.websocket is not None:
-        client.ws_set_options(path=broker.websocket)
-    if broker.username:
-        client.username_pw_set(broker.username, broker.password)
-    if broker.tls:
-        client.tls_set_context(broker.tls_context())
-    return client

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import ssl
 import time
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
+from runtime.mqtt_client import short_client
 from runtime.mqtt_url import Broker
 from siaga.stack import broker
 
@@ -24,19 +23,11 @@ def answers(there: Broker) -> bool:
 def _answers(there: Broker) -> bool:
     if there.websocket is None:
         return broker.accepts(there.host, there.port, there.username, there.password, there.tls)
-    return _answers_over_websockets(there, there.websocket)
+    return _answers_over_websockets(there)
 
 
-def _answers_over_websockets(there: Broker, path: str) -> bool:
-    client = paho.Client(
-        CallbackAPIVersion.VERSION2, client_id=f"siaga-up-{os.getpid()}", clean_session=True, transport="websockets"
-    )
-    client.ws_set_options(path=path)
-    client.connect_timeout = broker.CHECK_S
-    if there.username:
-        client.username_pw_set(there.username, there.password)
-    if there.tls:
-        client.tls_set_context(ssl.create_default_context())
+def _answers_over_websockets(there: Broker) -> bool:
+    client = short_client(there, f"siaga-up-{os.getpid()}", broker.CHECK_S)
     told: list[ReasonCode] = []
     client.on_connect = lambda client, userdata, flags, code, properties: told.append(code)
     try:

@@ -17,10 +17,11 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Self
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 
 from devices.identity import ANY, Identity, Rights, secret
 from devices.topics import command_topic
+from runtime.mqtt_client import short_client
 from runtime.mqtt_url import Broker
 from worker.broker.target import Done, SyncError
 
@@ -128,7 +129,8 @@ class Control:
     """`with Control(broker) as control:` is connected as the plugin's admin inside. Raises SyncError."""
 
     def __init__(self, broker: Broker, stopped: Callable[[], bool] = lambda: False) -> None:
-        self._broker, self._client, self._stopped = broker, _client(broker), stopped
+        self._broker, self._stopped = broker, stopped
+        self._client = short_client(broker, f"siaga-sync-{secrets.token_hex(4)}", ANSWER_S)
         self._answers: deque[dict[str, Any]] = deque()
         self._is_ready = False
         self._refused = ""
@@ -221,21 +223,3 @@ class Control:
     @property
     def _place(self) -> str:
         return f"{self._broker.host}:{self._broker.port}"
-
-
-def _client(broker: Broker) -> paho.Client:
-    client = paho.Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=f"siaga-sync-{secrets.token_hex(4)}",
-        protocol=paho.MQTTv311,
-        transport="tcp" if broker.websocket is None else "websockets",
-        reconnect_on_failure=False,
-    )
-    client.connect_timeout = ANSWER_S
-    if broker.websocket is not None:
-        client.ws_set_options(path=broker.websocket)
-    if broker.username:
-        client.username_pw_set(broker.username, broker.password)
-    if broker.tls:
-        client.tls_set_context(broker.tls_context())
-    return client
