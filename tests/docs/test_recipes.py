@@ -93,6 +93,8 @@ def test_curl(stack: Stack, gauge: str, tmp_path: Path, number: int) -> None:
 
 def test_python(stack: Stack, tmp_path: Path) -> None:
     (script,) = blocks("python")
+    with stack.client() as client:
+        until(lambda: any(client.latest(kind="water_level")), "a gauge has reported")
     said = ran(stack, tmp_path, sys.executable, "-W", "error", "-c", script).splitlines()
     assert said[-1] == "60 devices"  # by pages of ten
     assert any("siaga" in line for line in said[:-1])

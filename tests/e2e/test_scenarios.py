@@ -71,6 +71,8 @@ def compared(stack: Stack, truth: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", shipped())
 def test_a_scenario_verifies_clean(stack: Stack, tmp_path: Path, name: str) -> None:
+    if name == "listrik-dicuri" and not WHOLE:
+        pytest.skip("four days of two panels; SIAGA_TEST_WHOLE=1 plays them")
     second = "SIAGA_DATABASE_URL" in stack.settings
     if second and not WHOLE and name not in ON_BOTH:
         pytest.skip("SIAGA_TEST_WHOLE=1 plays every scenario on both stacks")

@@ -1,4 +1,4 @@
-"""Siaga under faults: some of what tests/failure/matrix.py plays for hours, once on each broker."""
+"""Siaga under faults: some of what tests/failure/matrix.py plays for hours; with SIAGA_TEST_WHOLE=1 on each broker."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.slow
 # every broker is tried on one.
 RUNS = {
     "nats": (*KILLS, "database-stopped", "network-cut"),
-    "mosquitto21": ("ingest-killed", "broker-killed"),
+    "mosquitto21": ("ingest-killed", "broker-killed", "database-killed"),
     "mosquitto20": ("ingest-killed", "broker-killed-holding", "database-killed"),
 }
 EACH_S = 5  # of the time for which devices publish
 
 
-@pytest.fixture(params=["nats", "mosquitto21", pytest.param("mosquitto20", marks=only_whole)])
+@pytest.fixture(params=["nats", *(pytest.param(each, marks=only_whole) for each in ("mosquitto21", "mosquitto20"))])
 def broker(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -15,7 +15,7 @@ from simulator.scenario import FOLDER, ScenarioError, parse, read, shipped
 from simulator.truth.folder import Expected, Step
 from simulator.truth.record import unmet
 from tests.simulator.offline import HEAD, HOUR_MS, accounted, every, played, shipped_plan, written_plan
-from tests.whole import WHOLE
+from tests.whole import WHOLE, only_whole
 
 NAMES = shipped()
 # The first is played through a whole Siaga (tests/e2e/test_scenarios.py).
@@ -59,7 +59,7 @@ class TestShipped:
     @pytest.mark.parametrize(
         ("name", "seed"),
         [(name, seed) for name in NAMES if name not in SLOW for seed in SEEDS]
-        + [pytest.param(name, 1, marks=pytest.mark.slow) for name in SLOW],
+        + [pytest.param(name, 1, marks=[pytest.mark.slow, only_whole]) for name in SLOW],
     )
     def test_comes_out_as_it_says(self, name: str, seed: int) -> None:
         set_in_time = shipped_plan(name, seed, HOURS.get(name))

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser import DESK, Watched, settle, watched_page
 from tests.e2e.city.alarms import acknowledge_all, open_again
 from tests.stack import Stack, until
+from tests.whole import only_whole
 
 pytestmark = pytest.mark.slow
 
@@ -177,6 +178,7 @@ def test_a_wall_needs_no_hand(stack: Stack, opened: Opened) -> None:
         watched.errors.clear()
 
 
+@only_whole
 def test_a_wall_stays_on_the_situation_until_somebody_acknowledges(stack: Stack, opened: Opened) -> None:
     with opened(WALL) as watched:
         page = watched.page
