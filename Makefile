@@ -49,18 +49,23 @@ hashes: $(VENV)/.developer
 clean:
 	rm -rf $(VENV) api/dashboard/vendor tests/pglite/node_modules tests/javascript/node_modules tests/asyncapi/node_modules
 
-$(VENV)/.user: $(INPUTS)
+# The virtual environment itself; what is in it is up to the two below.
+$(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Siaga needs Python 3.11 or newer; none was found"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+
+$(VENV)/.user: $(INPUTS) | $(BIN)/python
 	@echo "Installing Siaga into $(VENV) (once, about a minute) …"
 	@$(PIP) --editable '.$(if $(NPM),[npm])'
 	@$(BIN)/python -m api.vendor
 	@touch $@
 
-$(VENV)/.developer: $(VENV)/.user $(TEST_INPUTS)
-	@echo "Installing what tests and checks need …"
+# All in one go, as pip would look everything up twice.
+$(VENV)/.developer: $(INPUTS) $(TEST_INPUTS) | $(BIN)/python
+	@echo "Installing Siaga and what tests and checks need into $(VENV) (once, some minutes) …"
 	@$(PIP) --editable '.[dev$(if $(NPM),$(comma)npm)]'
+	@$(BIN)/python -m api.vendor
 	@$(BIN)/python -m tests.community
 	@$(BIN)/python -m tests.typescript
 	@$(BIN)/python -m tests.asyncapi_specs
-	@touch $@
+	@touch $(VENV)/.user $@
