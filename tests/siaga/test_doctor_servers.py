@@ -137,9 +137,10 @@ def test_a_broker_whose_store_fills_up(small_nats: Nats, database_url: str) -> N
 
 def test_mosquitto_tells_what_it_holds_and_not_its_limit(mosquitto: Mosquitto, database_url: str) -> None:
     settings = {"database_url": database_url, "mqtt_url": mosquitto.url, "broker_monitor_url": mosquitto.url}
+    # A busy machine may take longer to answer than doctor waits.
+    until(lambda: "limit is not known" in doctor(**settings)[1]["broker store"]["what"], "it tells what it holds")
     _, found = doctor(**settings)
     assert found["broker"]["state"] == found["subscription"]["state"] == "ok"
-    assert "limit is not known" in found["broker store"]["what"]
     _, found = doctor(**settings, broker_limit_bytes="1000000000")
     assert found["broker store"]["state"] == "ok"
 
