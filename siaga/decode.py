@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from devices.topics import parse_topic, readings_topic
 from ingest.decoders.choose import DecoderError, Decoders
 from ingest.intake import Limits, take_in
 from runtime.settings import Settings
+from siaga.named_values import named_values
 
 SAMPLE_REGION, SAMPLE_DEVICE = "12.09", "sample"
 
@@ -187,16 +187,10 @@ def _or_dash(value: Any) -> str:
 
 def attributes_of(given: list[str]) -> dict[str, Any]:
     """NAME=VALUE options; a value is JSON where it can be, else text. Raises DecodeError."""
-    found: dict[str, Any] = {}
-    for each in given:
-        name, equals, value = each.partition("=")
-        if not equals or not name:
-            raise DecodeError(f"--attribute: {each!r} is not NAME=VALUE")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
-    return found
+    try:
+        return named_values(given)
+    except ValueError as error:
+        raise DecodeError(f"--attribute: {error}") from None
 
 
 def time_of(text: str) -> datetime:

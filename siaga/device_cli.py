@@ -73,17 +73,18 @@ def tell_device(
     from siaga import device_tell
     from siaga.client import Client, Command, SiagaError
     from siaga.client.values import time_text
+    from siaga.named_values import named_values
 
     told: Command | None = None
     try:
         with Client.from_settings(read_settings()) as api:
-            asked = device_tell.args_of(args or [])
+            asked = named_values(args or [])
             for told in device_tell.tell(api, device_id, name, asked, timeout, reason):
                 if not as_json:
                     typer.echo(": ".join(filter(None, (told.state, told.error))))
     except KeyboardInterrupt:
         typer.echo("not waited for; it goes on", err=True)
-    except (device_tell.TellError, SiagaError) as error:
+    except (ValueError, SiagaError) as error:
         give_up(error)
     if as_json and told is not None:
         typer.echo(json.dumps(asdict(told), indent=2, ensure_ascii=False, default=time_text))
