@@ -291,6 +291,7 @@ def test_by_thumb_from_a_notice_to_done(opened: Opened, quiet: Stack) -> None:
         page.goto(f"/peringatan?id={number}")
         button = page.locator(".detail .ack")
         expect(button).to_be_enabled()
+        expect(button).to_be_visible()  # it is enabled before its alert has come
         box = button.bounding_box()
         assert box is not None
         assert box["height"] >= 56
