@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Literal, get_args, get_origin
 
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
@@ -18,10 +18,10 @@ Only = Mapping[tuple[str, str], str]
 INTEGER = "-?[0-9]+"
 
 
-def distinguish(routes: Iterable[BaseRoute], document: Mapping[str, Any]) -> None:
-    """Let each route match only what no other address spells out at the same place."""
-    known = [route for route in routes if isinstance(route, APIRoute) and route.path in document["paths"]]
-    only = _only(document)
+def distinguish(routes: Iterable[BaseRoute]) -> None:
+    """Let each documented route match only what no other address spells out at the same place."""
+    known = [route for route in routes if isinstance(route, APIRoute) and route.include_in_schema]
+    only = _only(known)
     for route in known:
         others = [other.path for other in known if other.path != route.path]
         route.path_regex = re.compile(pattern(route.path, others, only))
@@ -56,14 +56,13 @@ def _spelled(other: Sequence[str], place: int, only: Only) -> str | None:
     return only.get(("/".join(other), part[1:-1])) if part.startswith("{") else re.escape(part)
 
 
-def _only(document: Mapping[str, Any]) -> Only:
+def _only(routes: Iterable[APIRoute]) -> Only:
     found: dict[tuple[str, str], str] = {}
-    for path, operations in document["paths"].items():
-        for operation in operations.values():
-            for parameter in operation.get("parameters", ()):
-                schema = parameter["schema"]
-                if parameter["in"] == "path" and "enum" in schema:
-                    found[path, parameter["name"]] = "|".join(map(re.escape, schema["enum"]))
-                elif parameter["in"] == "path" and schema.get("type") == "integer":
-                    found[path, parameter["name"]] = INTEGER
+    for route in routes:
+        for parameter in route.dependant.path_params:
+            kind = parameter.field_info.annotation
+            if kind is int:
+                found[route.path, parameter.alias] = INTEGER
+            elif get_origin(kind) is Literal:
+                found[route.path, parameter.alias] = "|".join(map(re.escape, get_args(kind)))
     return found

@@ -110,8 +110,8 @@ def create_app(settings: Settings, pools: Pools | None = None) -> FastAPI:
     for area in AREAS:
         app.router.routes.extend(area.ENDPOINTS)
     problems.install(app)
-    app.state.document = openapi.document(app, settings)
-    addresses.distinguish(app.routes, app.state.document)
+    app.state.document = openapi.made_when_asked(app, settings)
+    addresses.distinguish(app.routes)
     _surround(app, settings)
     return app
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -55,6 +57,20 @@ TOO_MANY = {
 }
 # Members that some problems have beside the standard ones.
 MEMBERS = {"current": {"description": "what is to be changed, as it is now", "type": ["object", "null"]}}
+
+
+def made_when_asked(app: FastAPI, settings: Settings) -> Callable[[], dict[str, Any]]:
+    """Makes the document at the first call: it is a third of the API's start, and most never show it. For threads."""
+    lock = threading.Lock()
+    made: list[dict[str, Any]] = []
+
+    def once() -> dict[str, Any]:
+        with lock:
+            if not made:
+                made.append(document(app, settings))
+        return made[0]
+
+    return once
 
 
 def document(app: FastAPI, settings: Settings) -> dict[str, Any]:

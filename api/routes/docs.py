@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from html import escape
 from typing import Any
@@ -22,7 +23,7 @@ ENDPOINTS = Endpoints()
 @ENDPOINTS.get("/openapi.json", role="anyone", include_in_schema=False)
 async def show_openapi(request: Request) -> Response:
     """The OpenAPI 3.1 document."""
-    return reply(encode(request.app.state.document))
+    return reply(await asyncio.to_thread(lambda: encode(request.app.state.document())))
 
 
 @ENDPOINTS.get("/asyncapi.json", role="anyone", include_in_schema=False)
@@ -35,7 +36,7 @@ async def show_asyncapi(request: Request) -> Response:
 @ENDPOINTS.get("/docs", role="anyone", include_in_schema=False)
 async def show_docs(request: Request) -> Response:
     """Every endpoint with its parameters and answers."""
-    return HTMLResponse(page(request.app.state.document))
+    return HTMLResponse(await asyncio.to_thread(lambda: page(request.app.state.document())))
 
 
 def page(document: dict[str, Any]) -> str:

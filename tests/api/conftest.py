@@ -78,13 +78,13 @@ def _document(page_max: int) -> dict[str, Any]:
     settings = Settings(database_url="postgresql://nobody@127.0.0.1:1/none", page_max=page_max)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(openapi, "document", _make_document)
-        made: dict[str, Any] = create_app(settings).state.document
+        made: dict[str, Any] = create_app(settings).state.document()
     return made
 
 
 @pytest.fixture
 async def app(settings: Settings, db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
-    # FastAPI takes 0.2 s to describe the application, the same each time.
+    # FastAPI takes half a second to describe the application, the same each time.
     monkeypatch.setattr(openapi, "document", lambda app, settings: _document(settings.page_max))
     made = create_app(settings)
     async with made.router.lifespan_context(made):

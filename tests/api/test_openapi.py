@@ -13,7 +13,7 @@ JSON = "application/json"
 
 
 def test_every_number_has_a_unit_or_says_where_it_stands(app: Any) -> None:
-    found = list(units.numbers(app.state.document))
+    found = list(units.numbers(app.state.document()))
     assert len(found) > 250
     for schema, name, field in found:
         if units.is_code(name) or units.HERE.get((schema, name), "") is None:
@@ -49,7 +49,7 @@ def test_no_name_is_said_twice() -> None:
 
 
 def test_every_answer_has_an_example_that_its_schema_takes(app: Any) -> None:
-    document = app.state.document
+    document = app.state.document()
     tried = 0
     for path, operations in document["paths"].items():
         for method, operation in operations.items():

@@ -53,7 +53,7 @@ def test_every_type_is_answered_somewhere() -> None:
 
 
 def test_openapi_names_the_types_of_every_status(app: Any) -> None:
-    document = app.state.document
+    document = app.state.document()
     for path, operations in document["paths"].items():
         for operation in operations.values():
             for code, response in operation["responses"].items():

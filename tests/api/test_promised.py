@@ -16,7 +16,7 @@ REQUIRED = " required"
 
 
 def test_nothing_promised_is_gone(app: Any) -> None:
-    offered = set(lines(app.state.document))
+    offered = set(lines(app.state.document()))
     promised = set(PROMISED.read_text(encoding="utf-8").splitlines()[1:])
     assert broken(promised, offered) == []
     if os.environ.get("SIAGA_TEST_PROMISE"):
