@@ -139,6 +139,7 @@ class Imported(Shape):
     added: int
     updated: int
     unchanged: int
+    corrected: int
     skipped: int
     errors: list[RowProblem]
 

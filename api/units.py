@@ -28,7 +28,7 @@ COUNTS = frozenset((
     "notices_sent", "open", "operators", "outcome", "panels", "pending", "per_minute", "points", "quarantine_open",
     "quarantined", "raised", "readings", "received", "released", "reporting", "right", "runs", "same", "samples",
     "severe", "shelved", "short", "silent", "skipped", "stored", "suppressed", "timed", "transitions", "tries",
-    "unacked", "unacknowledged", "unchanged", "unknown", "updated", "waves", "withheld",
+    "unacked", "unacknowledged", "unchanged", "corrected", "unknown", "updated", "waves", "withheld",
 ))  # fmt: skip
 # Whose unit stands elsewhere: in `unit`, in /kinds, or in the name of the member.
 OF_METRIC = "in the unit of the metric, which /kinds tells"

@@ -275,11 +275,18 @@ def show_asyncapi() -> None:
 def import_devices(
     file: Annotated[Path, typer.Argument(help="Fleet CSV: id,kind,name,region,district,lat,lon,attributes …")],
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Import the good rows when some are bad.")] = False,
+    correct: Annotated[
+        bool, typer.Option("--correct", help="The registry was wrong: what the file says has always been so.")
+    ] = False,
 ) -> None:
-    """Register or update devices from a CSV file; all of it or, without --skip-bad, nothing."""
+    """Register or update devices from a CSV file; all of it or, without --skip-bad, nothing.
+
+    A panel or district that differs counts from now on: nights and energy of before stay with the old one. After a
+    mistake --correct tells the past by the file too.
+    """
     from siaga.registry import import_file
 
-    _with_registry(lambda url: import_file(url, file, skip_bad))
+    _with_registry(lambda url: import_file(url, file, skip_bad, correct))
 
 
 @devices_app.command("list")

@@ -24,7 +24,7 @@ class RegistryError(Exception):
     """What was asked for cannot be done; the message says why."""
 
 
-def import_file(database_url: str, file: Path, skip_bad: bool) -> None:
+def import_file(database_url: str, file: Path, skip_bad: bool, correct: bool = False) -> None:
     """Import a fleet CSV and say what came of it. Raises RegistryError where nothing was imported."""
     try:
         # utf-8-sig: spreadsheets put a byte order mark before the first column's name.
@@ -43,10 +43,13 @@ def import_file(database_url: str, file: Path, skip_bad: bool) -> None:
             "Correct them, or import the others with --skip-bad."
         )
     try:
-        done = _ask(database_url, lambda conn: fleet.import_devices(conn, parsed.devices))
+        done = _ask(database_url, lambda conn: fleet.import_devices(conn, parsed.devices, correct))
     except fleet.KindChangeError as error:
         raise RegistryError(f"nothing was imported: {error}") from error
-    typer.echo(f"added {done.added}, updated {done.updated}, unchanged {done.unchanged}, skipped {bad_rows}")
+    typer.echo(
+        f"added {done.added}, updated {done.updated}, unchanged {done.unchanged}, skipped {bad_rows}"
+        + (f"; the past of {done.corrected} corrected" if correct else "")
+    )
 
 
 def list_all(database_url: str, kind: str | None, district: str | None) -> list[Device]:

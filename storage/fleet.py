@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import psycopg
 
 from devices.device import Device
 from devices.kinds import KINDS
-from storage import groups
+from storage import groups, wiring
 
 COLUMNS = "id, kind, name, region, district, lat, lon, attributes, status"
 
@@ -32,7 +32,7 @@ RETURNING d.xmax = 0
 # Imports go one after the other, so that changed_at rises in the order of commits: whoever reads on from the newest
 # changed_at seen misses none.
 LOCK = "SELECT pg_advisory_xact_lock(x'7369616761206476'::bigint)"
-REGISTERED = "SELECT id, kind, district, attributes FROM device WHERE id = ANY (%s)"
+REGISTERED = "SELECT id, kind FROM device WHERE id = ANY (%s)"
 # `>=` and not `>`: two imports may share a moment; reading a row twice does no harm.
 CHANGED = f"SELECT changed_at, {COLUMNS} FROM device WHERE changed_at >= %s ORDER BY changed_at"
 LIST = f"""
@@ -44,38 +44,40 @@ ONE = f"SELECT {COLUMNS} FROM device WHERE id = %s"
 
 
 class Imported(NamedTuple):
+    """corrected: those of which other places are forgotten now."""
+
     added: int
     updated: int
     unchanged: int
+    corrected: int = 0
 
 
 class KindChangeError(Exception):
     """A registered device would become another kind; its history is in the other kind's table."""
 
 
-async def import_devices(conn: psycopg.AsyncConnection[Any], devices: list[Device]) -> Imported:
-    """Register or update devices, all in one transaction. Raises KindChangeError where one would change its kind."""
+async def import_devices(conn: psycopg.AsyncConnection[Any], devices: list[Device], correct: bool = False) -> Imported:
+    """Register or update devices, all in one transaction. A place or attribute that differs counts from now on; where
+    the registry was wrong (correct), it has always been so. Raises KindChangeError where one would change its kind."""
     async with conn.transaction():
         await conn.execute(LOCK)
-        moved = {device.id: device for device in devices}
-        async for known, kind, district, attributes in await conn.execute(REGISTERED, (list(moved),)):
-            wanted = moved[known]
-            if wanted.kind != kind:
+        wanted = {device.id: device.kind for device in devices}
+        async for known, kind in await conn.execute(REGISTERED, (list(wanted),)):
+            if wanted[known] != kind:
                 raise KindChangeError(
-                    f"id: {known!r} is registered as {kind}, not {wanted.kind}; register it under a new id"
+                    f"id: {known!r} is registered as {kind}, not {wanted[known]}; register it under a new id"
                 )
-            if _groups(kind, district, attributes) == _groups(kind, wanted.district, wanted.attributes):
-                del moved[known]
         columns = [
             [getattr(device, name) for device in devices]
             for name in ("id", "kind", "name", "region", "district", "lat", "lon")
         ]
         columns.append([json.dumps(dict(device.attributes)) for device in devices])
         rows = await (await conn.execute(IMPORT, columns)).fetchall()
-        for name in sorted({device.kind for device in moved.values()} & KINDS.keys()):
-            await groups.mark_devices(conn, KINDS[name], [d.id for d in moved.values() if d.kind == name])
+        corrected = await wiring.correct(conn, list(wanted)) if correct else []
+        for name in sorted({wanted[device] for device in corrected} & KINDS.keys()):
+            await groups.mark_devices(conn, KINDS[name], [each for each in corrected if wanted[each] == name])
     added = sum(1 for (inserted,) in rows if inserted)
-    return Imported(added, len(rows) - added, len(devices) - len(rows))
+    return Imported(added, len(rows) - added, len(devices) - len(rows), len(corrected))
 
 
 async def changed_since(conn: psycopg.AsyncConnection[Any], since: datetime) -> tuple[list[Device], datetime]:
@@ -94,11 +96,6 @@ async def list_devices(
 async def get_device(conn: psycopg.AsyncConnection[Any], device_id: str) -> Device | None:
     row = await (await conn.execute(ONE, (device_id,))).fetchone()
     return _device(row) if row else None
-
-
-def _groups(kind: str, district: str | None, attributes: Mapping[str, Any]) -> list[Any]:
-    """What a device belongs to."""
-    return [district, *(attributes.get(name) for name in KINDS[kind].group_by)] if kind in KINDS else []
 
 
 def _device(row: Iterable[Any]) -> Device:

@@ -17,9 +17,10 @@ from psycopg import sql
 from devices.kind import Kind
 from storage import group_sql
 from storage.kind_tables import group_columns, group_table, rollup_table
+from storage.wiring import PLACES
 
-# Held until the end of the transaction, by one who computes days and by one who moves devices: days computed from the
-# old places could else be kept after the marks of the move.
+# Held until the end of the transaction, by one who computes days and by one who corrects places: days computed from the
+# old places could else be kept after the marks of the correction.
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('siaga groups ' || %s, 0))"
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('siaga groups ' || %s, 0))"
 MARK = "INSERT INTO group_mark (kind, day) SELECT %s, unnest(%s::timestamptz[])"
@@ -43,10 +44,10 @@ FORGET = "DELETE FROM {groups} WHERE grouping = ANY (%(groupings)s) AND bucket =
 # OFFSET 0 keeps it a short walk over the key of each device: to find one day in a year of everybody takes longer.
 KEEP = """
 INSERT INTO {groups} (grouping, bucket, name, {columns})
-SELECT g.grouping, r.bucket, g.name, {sums} FROM device AS d
+SELECT g.grouping, r.bucket, g.name, {sums} FROM {places} AS d
 CROSS JOIN LATERAL (
     SELECT * FROM {days} AS r WHERE r.device_id = d.id AND r.bucket = ANY (%(days)s)
-       AND r.bucket >= %(since)s AND r.bucket <= %(until)s OFFSET 0
+       AND r.bucket >= %(since)s AND r.bucket <= %(until)s AND r.bucket >= d.since AND r.bucket < d.until OFFSET 0
 ) AS r
 CROSS JOIN LATERAL (VALUES {groupings}) AS g(grouping, name)
 WHERE d.kind = %(kind)s GROUP BY 1, 2, 3
@@ -60,7 +61,7 @@ async def mark(conn: psycopg.AsyncConnection[Any], kind: Kind, days: Iterable[da
 
 
 async def mark_devices(conn: psycopg.AsyncConnection[Any], kind: Kind, devices: Sequence[str]) -> None:
-    """These devices belong to other groups than before; inside the transaction that moved them."""
+    """These devices have belonged to other groups than was known; inside the transaction that says so."""
     await conn.execute(LOCK, (kind.name,))
     query = sql.SQL(MARK_OF_DEVICES).format(days=sql.Identifier(rollup_table(kind, "1d")))
     await conn.execute(query, (kind.name, list(devices)))
@@ -74,7 +75,7 @@ async def mark_between(conn: psycopg.AsyncConnection[Any], kind: Kind, since: da
 
 async def drain(conn: psycopg.AsyncConnection[Any], kind: Kind, rows_max: int) -> int | None:
     """Compute marked days anew, the newest first, from so many rollup rows at most, or from those of one day; how many
-    days. None while another worker is at this kind, or devices are being moved."""
+    days. None while another worker is at this kind, or places are being corrected."""
     async with conn.transaction():
         if not await _scalar(conn, TRY_LOCK, kind.name):
             return None
@@ -102,6 +103,7 @@ async def _compute(conn: psycopg.AsyncConnection[Any], kind: Kind, days: list[da
     await conn.execute(sql.SQL(FORGET).format(**names), values)
     keep = sql.SQL(KEEP).format(
         **names,
+        places=sql.SQL(PLACES),
         columns=group_sql.named(columns, counts),
         sums=group_sql.added(columns, group_sql.OF_GROUP, counts),
         groupings=sql.SQL(", ").join(groupings),

@@ -16,6 +16,7 @@ from devices.kind import Kind, Rollup
 from storage import group_sql
 from storage.kind_tables import STEPS, group_table, rollup_table
 from storage.read_metrics import Slice, starts_array
+from storage.wiring import PLACES
 
 # What can be asked of a metric of a group. Which device's value would be the last one?
 AGGREGATES: dict[Rollup, tuple[str, ...]] = {
@@ -29,16 +30,17 @@ COUNTS = ("devices", "n", "n_good")
 OWN_COUNTS = ("n", "n_good")
 
 SIZE = """
-SELECT count(*), count(DISTINCT {name}),
+SELECT count(DISTINCT d.id), count(DISTINCT {name}),
     (SELECT count(DISTINCT day) FROM group_mark WHERE kind = %(kind)s AND day >= %(since)s AND day < %(until)s)
-FROM device AS d WHERE {conditions}
+FROM {places} AS d WHERE d.since < %(until)s AND d.until > %(since)s AND {conditions}
 """
 # Where little of a partition is read, by one walk over the key of each device: OFFSET 0 keeps it so.
 ROWS = """
-SELECT d.id, {number} AS number, {name} AS name, {columns} FROM device AS d
+SELECT d.id, {number} AS number, {name} AS name, {columns} FROM {places} AS d
 CROSS JOIN LATERAL (
     SELECT * FROM {rollup} AS r
-    WHERE r.device_id = d.id AND r.bucket >= {since} AND r.bucket < {until} {only} {walk}
+    WHERE r.device_id = d.id AND r.bucket >= {since} AND r.bucket < {until}
+      AND r.bucket >= d.since AND r.bucket < d.until {only} {walk}
 ) AS r
 WHERE {conditions}
 """
@@ -125,7 +127,9 @@ class Row(NamedTuple):
 
 async def size(conn: psycopg.AsyncConnection[Any], kind: Kind, asked: Asked, since: datetime, until: datetime) -> Size:
     query = sql.SQL(SIZE).format(
-        name=group_sql.name_of(asked.grouping), conditions=group_sql.is_in(asked.where, asked.devices)
+        places=sql.SQL(PLACES),
+        name=group_sql.name_of(asked.grouping),
+        conditions=group_sql.is_in(asked.where, asked.devices),
     )
     values = {"kind": kind.name, "devices": asked.devices, "since": since, "until": until}
     row = await (await conn.execute(query, values)).fetchone()
@@ -181,6 +185,7 @@ def _rows(kind: Kind, asked: Asked, part: Slice, listed: sql.Composed, marked: i
     if part.but_since is not None:
         only.append(BUT.format(sql.Literal(part.but_since), sql.Literal(part.but_until)))
     return sql.SQL(ROWS).format(
+        places=sql.SQL(PLACES),
         number=NUMBER,
         name=group_sql.name_of(asked.grouping),
         columns=listed,

@@ -13,17 +13,26 @@ from psycopg.rows import DictRow, class_row, dict_row
 from alerts.lit import STEP_S, Told
 from devices.quality import Quality
 from storage.as_json import time_sql
+from storage.wiring import PLACES
 
 Conn = psycopg.AsyncConnection[Any]
 By = Literal["panel", "feeder"]
 
 CLOSED = "SELECT until FROM closed WHERE kind = 'streetlight' AND level = '5m'"
+# Of a time that is over: where each hung then, what it was, and whether it was in service.
+AS_OF = f"""(
+    SELECT d.*, coalesce(l.status, 'in_service') AS status FROM {PLACES} AS d LEFT JOIN LATERAL (
+        SELECT l.status FROM device_life AS l WHERE l.device_id = d.id AND l.from_at <= %(at)s
+        ORDER BY l.from_at DESC LIMIT 1
+    ) AS l ON true
+    WHERE d.since <= %(at)s AND d.until > %(at)s
+)"""
 # qc: a value out of its range is none.
 LAMPS = f"""
 SELECT d.id, d.attributes ->> %(by)s AS name, d.district, d.lat, d.lon, (d.attributes ->> 'nominal_w')::float8 AS
     nominal_w, extract(epoch FROM l.ts)::float8 AS at_s, CASE WHEN l.qc <= {int(Quality.SUSPECT)} THEN
     (l."values" ->> 'power_w')::float8 END AS power_w, (l."values" ->> 'dimming_pct')::float8 AS dimming_pct
-FROM device AS d LEFT JOIN latest AS l ON l.device_id = d.id
+FROM {{devices}} AS d LEFT JOIN latest AS l ON l.device_id = d.id
 WHERE d.kind = 'streetlight' AND d.status = 'in_service'
   AND (%(district)s::text IS NULL OR d.district = %(district)s) ORDER BY d.id
 """
@@ -95,9 +104,12 @@ async def closed(conn: Conn) -> datetime | None:
     return row[0] if row else None
 
 
-async def lamps(conn: Conn, by: By, district: str | None) -> list[Lamp]:
+async def lamps(conn: Conn, by: By, district: str | None, at: datetime | None = None) -> list[Lamp]:
+    """Those in service, where they hang: now, or as it was at a time that is over."""
+    query = LAMPS.format(devices="device" if at is None else AS_OF)
     async with conn.cursor(row_factory=class_row(Lamp), binary=True) as cursor:
-        return await (await cursor.execute(LAMPS.encode(), {"by": by, "district": district})).fetchall()
+        values = {"by": by, "district": district, "at": at}
+        return await (await cursor.execute(query.encode(), values)).fetchall()
 
 
 async def told(conn: Conn, lamps: Sequence[str], since: datetime, until: datetime) -> Told:

@@ -83,8 +83,11 @@ async def show_device(request: Request, device_id: Annotated[str, Path(pattern=D
 async def import_devices(
     request: Request,
     skip_bad: Annotated[bool, Query(description="register the good rows even if others are bad")] = False,
+    correct: Annotated[bool, Query(description="what the file says has always been so")] = False,
 ) -> Response:
-    """Register or update devices from a fleet file, all or nothing unless skip_bad. Repeating it changes nothing."""
+    """Register or update devices from a fleet file, all or nothing unless skip_bad. A panel or district that differs
+    counts from now on, and what was before stays with the old one; with `correct` the registry was wrong, and the past
+    is told by the file too. Repeating it changes nothing."""
     body = await request.body()
     if not body:
         raise wrong_field("body", "is empty; send the fleet file")
@@ -99,7 +102,7 @@ async def import_devices(
         )
     async with context.of(request).writes.connection() as conn:
         try:
-            done = await fleet.import_devices(conn, parsed.devices)
+            done = await fleet.import_devices(conn, parsed.devices, correct)
         except fleet.KindChangeError as refused:
             raise wrong_field("kind", str(refused)) from None
     answer: dict[str, Any] = done._asdict()

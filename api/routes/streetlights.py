@@ -44,7 +44,8 @@ async def show_night(
     dialect: DialectOf = "rfc4180",
 ) -> Response:
     """Panels or feeders over a night in cells of 10 min: lit, dimmed and unknown shares, and what the sun asks for.
-    What is dark comes first, then what has most faults. CSV has a line for each cell."""
+    What is dark comes first, then what has most faults. A night that is over is told by where lamps hung at its end.
+    CSV has a line for each cell."""
     here, now = context.of(request), context.utc_now()
     if on is not None and not EARLIEST <= on <= LATEST:
         raise wrong_field("date", f"must be from {EARLIEST} to {LATEST}")
@@ -53,7 +54,7 @@ async def show_night(
         closed = await streetlights.closed(conn)
         if closed is not None and times.since < closed:
             raise wrong_field("date", f"what lamps told has been dropped (there is: from {time_text(closed)} on)")
-        fleet = Fleet(await streetlights.lamps(conn, by, district))
+        fleet = Fleet(await streetlights.lamps(conn, by, district, times.until if times.until < now else None))
         ids = [lamp.id for lamp in fleet.lamps]
         told = await streetlights.told(conn, ids, times.read_from(), times.until)
         # By day too: what is dark now may have become so after the night was over.

@@ -74,11 +74,14 @@ class RowProblem:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
+    """corrected: devices whose other places are forgotten."""
+
     added: int
     updated: int
     unchanged: int
     skipped: int
     errors: tuple[RowProblem, ...]
+    corrected: int = 0
 
 
 class DeviceCalls(Plain):
@@ -101,9 +104,12 @@ class DeviceCalls(Plain):
     def device(self, device_id: str) -> Device:
         return read(Device, self.get(f"/devices/{part(device_id)}"))
 
-    def import_devices(self, fleet: str | bytes, *, skip_bad: bool = False) -> Imported:
-        """Register or update devices from the text of a fleet file; repeating it changes nothing."""
+    def import_devices(self, fleet: str | bytes, *, skip_bad: bool = False, correct: bool = False) -> Imported:
+        """Register or update devices from the text of a fleet file; repeating it changes nothing. With `correct` what
+        it says has always been so, else it counts from now on."""
         body = fleet.encode() if isinstance(fleet, str) else fleet
         headers = {"Content-Type": "text/csv"}
-        told = self._wire.ask("POST", "/devices/import", {"skip_bad": skip_bad}, body, headers, may_repeat=True)
+        told = self._wire.ask(
+            "POST", "/devices/import", {"skip_bad": skip_bad, "correct": correct}, body, headers, may_repeat=True
+        )
         return read(Imported, told)

@@ -85,9 +85,9 @@ async def test_import_registers_then_changes_nothing(client: Any, viewer: httpx.
     engineer = client("engineer")
     headers = {"Content-Type": "text/csv"}
     first = await engineer.post("/api/v1/devices/import", content=GOOD, headers=headers)
-    assert first.json() == {"added": 2, "updated": 0, "unchanged": 0, "skipped": 0, "errors": []}
+    assert first.json() == {"added": 2, "updated": 0, "unchanged": 0, "corrected": 0, "skipped": 0, "errors": []}
     again = await engineer.post("/api/v1/devices/import", content=GOOD.encode("utf-8-sig"), headers=headers)
-    assert again.json() == {"added": 0, "updated": 0, "unchanged": 2, "skipped": 0, "errors": []}
+    assert again.json() == {"added": 0, "updated": 0, "unchanged": 2, "corrected": 0, "skipped": 0, "errors": []}
     moved = await engineer.post("/api/v1/devices/import", content=GOOD.replace("2.98", "2.99"), headers=headers)
     assert moved.json()["updated"] == 1
     gauge = (await viewer.get("/api/v1/devices/wl-1")).json()

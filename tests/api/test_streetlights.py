@@ -98,6 +98,30 @@ async def test_feeders_and_districts(viewer: Any, panels: dict[str, int]) -> Non
     assert [each["group"] for each in some] == ["P-2"]
 
 
+async def test_a_lamp_that_moved_is_told_where_it_hung(
+    viewer: Any, panels: dict[str, int], db: psycopg.Connection
+) -> None:
+    """And with the lamps that were in service then; the figures of now are of now."""
+    before, after = EVENING - timedelta(days=3), EVENING + timedelta(days=1)
+    db.execute("UPDATE device_history SET valid_from = %s", (before,))
+    db.execute("UPDATE device SET attributes = attributes || '{\"panel\": \"P-9\"}' WHERE id = 'b0'")
+    db.execute("UPDATE device_history SET valid_from = %s WHERE valid_from > %s", (after, before))
+    db.execute("UPDATE device SET status = 'retired' WHERE id = 'b1'")
+    db.execute("INSERT INTO device_life VALUES ('b1', %s, 'retired', 'x', 'x', %s)", (after, after))
+    db.execute("UPDATE device SET status = 'in_service' WHERE id = 'a0'")
+    db.execute("INSERT INTO device_life VALUES ('a0', %s, 'planned', 'x', 'x', %s)", (before, before))
+    db.execute("INSERT INTO device_life VALUES ('a0', %s, 'in_service', 'x', 'x', %s)", (after, after))
+
+    async def lamps(of: dict[str, str]) -> dict[str, int]:
+        items = (await viewer.get(NIGHT, params=of)).json()["items"]
+        return {each["group"]: each["lamps"] for each in items if each["group"]}
+
+    assert await lamps(ON) == {"P-1": 5, "P-2": 5}
+    assert await lamps({"date": "2026-11-22"}) == {"P-1": 6, "P-2": 3, "P-9": 1}
+    assert await lamps({}) == {"P-1": 6, "P-2": 3, "P-9": 1}
+    assert (await viewer.get(SUMMARY)).json()["panels"] == 3
+
+
 async def test_the_same_as_a_file(viewer: Any, panels: dict[str, int]) -> None:
     answer = await viewer.get(NIGHT, params=ON | {"format": "csv"})
     assert answer.headers["content-type"].startswith("text/csv")

@@ -40,6 +40,7 @@ GIVEN: dict[str, Any] = {
     "panel": "P-01", "parent": 7, "points": 50, "readings": [{"device": "wl-1", "ts": NOW, "level_m": 2.6}],
     "reason": "malformed", "river": "Silau", "rule": "siaga", "rule_id": "siaga", "scope": "alert", "seen": 3,
     "shift_s": -25200.0, "since": NOW, "site": "S", "skip_bad": True, "state": "open", "topic": ["alert"],
+    "correct": True,
     "tz": "Asia/Jakarta", "until": NOW,
 }  # fmt: skip
 ELSE: dict[str, dict[str, Any]] = {
@@ -55,7 +56,7 @@ MANY = {"groups": tuple(Groups.__annotations__), "place": tuple(Place.__annotati
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    made: dict[str, Any] = create_app(Settings(database_url="postgresql://nobody@127.0.0.1:1/none")).state.document
+    made: dict[str, Any] = create_app(Settings(database_url="postgresql://nobody@127.0.0.1:1/none")).state.document()
     return made
 
 

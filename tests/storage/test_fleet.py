@@ -13,7 +13,7 @@ import pytest
 
 from devices.device import Device
 from storage.connect import connect_async
-from storage.fleet import KindChangeError, changed_since, get_device, import_devices, list_devices
+from storage.fleet import Imported, KindChangeError, changed_since, get_device, import_devices, list_devices
 from tests.storage.waiting import until_waiting
 from tests.storage.world import GAUGE
 
@@ -35,7 +35,7 @@ async def conn(database_url: str) -> AsyncIterator[Conn]:
 
 
 async def test_a_device_comes_back_as_it_went_in(conn: Conn) -> None:
-    assert await import_devices(conn, [FULL, BARE, GAUGE]) == (3, 0, 0)
+    assert await import_devices(conn, [FULL, BARE, GAUGE]) == Imported(3, 0, 0)
     assert [await get_device(conn, device.id) for device in (FULL, BARE, GAUGE)] == [FULL, BARE, GAUGE]
     assert await get_device(conn, "sl-3") is None
 
@@ -43,7 +43,7 @@ async def test_a_device_comes_back_as_it_went_in(conn: Conn) -> None:
 async def test_a_second_import_changes_nothing(conn: Conn) -> None:
     await import_devices(conn, [FULL, BARE])
     before = await (await conn.execute("SELECT id, xmin::text, changed_at FROM device ORDER BY id")).fetchall()
-    assert await import_devices(conn, [BARE, FULL]) == (0, 0, 2)
+    assert await import_devices(conn, [BARE, FULL]) == Imported(0, 0, 2)
     assert await (await conn.execute("SELECT id, xmin::text, changed_at FROM device ORDER BY id")).fetchall() == before
 
 
@@ -56,12 +56,12 @@ async def test_a_second_import_changes_nothing(conn: Conn) -> None:
 async def test_every_field_can_change(conn: Conn, changes: dict[str, Any]) -> None:
     await import_devices(conn, [FULL, BARE])
     changed = replace(FULL, **changes)
-    assert await import_devices(conn, [changed, BARE]) == (0, 1, 1)
+    assert await import_devices(conn, [changed, BARE]) == Imported(0, 1, 1)
     assert await get_device(conn, FULL.id) == changed
 
 
 async def test_nothing_to_import(conn: Conn) -> None:
-    assert await import_devices(conn, []) == (0, 0, 0)
+    assert await import_devices(conn, []) == Imported(0, 0, 0)
 
 
 async def test_a_device_keeps_its_kind(conn: Conn) -> None:
@@ -121,6 +121,6 @@ async def test_lists_are_filtered(conn: Conn) -> None:
 
 async def test_a_large_fleet_in_one_go(conn: Conn) -> None:
     fleet = [Device(f"d-{i}", "traffic", lat=i / 1000, lon=99.0, attributes={"lane": 1 + i % 4}) for i in range(5000)]
-    assert await import_devices(conn, fleet) == (5000, 0, 0)
+    assert await import_devices(conn, fleet) == Imported(5000, 0, 0)
     fleet[17] = replace(fleet[17], lat=45.0)
-    assert await import_devices(conn, fleet) == (0, 1, 4999)
+    assert await import_devices(conn, fleet) == Imported(0, 1, 4999)

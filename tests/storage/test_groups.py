@@ -65,6 +65,16 @@ def assert_alike(a: Any, b: Any) -> None:
         assert a == b or math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9), (a, b)
 
 
+async def move(world: World, at: datetime, *devices: Device) -> None:
+    """As if the registry had changed at this time."""
+    await import_devices(world.conn, list(devices))
+    await world.conn.execute(
+        "UPDATE device_history AS h SET valid_from = %s WHERE device_id = ANY (%s)"
+        " AND valid_from = (SELECT max(valid_from) FROM device_history AS n WHERE n.device_id = h.device_id)",
+        (at, [each.id for each in devices]),
+    )
+
+
 async def send(world: World, *items: tuple[str, datetime, dict[str, Any]]) -> None:
     """Store readings, late ones, and roll them up."""
     packets = [packet(device, {"ts": ts, **values}, at=ts + timedelta(days=9)) for device, ts, values in items]
@@ -79,12 +89,13 @@ def moved(number: int, district: int, panel: str | None) -> Device:
 
 numbers = st.integers(0, 3)
 readings = st.tuples(
-    st.just("send"), numbers, st.integers(0, 40), st.sampled_from([0, 0, 1, 8]),
+    st.just("send"), numbers, st.integers(0, 40), st.sampled_from([0, 0, 1, -2]),
     st.fixed_dictionaries(
         {"power_w": st.none() | st.sampled_from([0.5, 80, 2000]), "energy_wh": st.none() | st.integers(0, 12)}
     ),
 )  # fmt: skip
-moves = st.tuples(st.just("move"), numbers, st.integers(0, 1), st.none() | st.sampled_from(["P0", "P1", "P9"]))
+places = st.tuples(numbers, st.integers(0, 1), st.none() | st.sampled_from(["P0", "P1", "P9"]))
+moves = st.tuples(st.sampled_from(["move", "move", "correct"]), places)
 drains = st.tuples(st.just("drain"))
 
 
@@ -101,13 +112,18 @@ async def test_kept_days_change_no_answer(
     world = await World.make(database_url, *FLEET)
     try:
         await _empty(world)
+        now = EVENING
         for what, *more in history:
             if what == "send":
                 number, step, days, values = more
-                at = EVENING + step * timedelta(seconds=97) + timedelta(days=days)
+                at = now + step * timedelta(seconds=97) + timedelta(days=days)
+                now = max(now, at)
                 await send(world, (FLEET[number].id, at, values), (FLEET[0].id, at, values))
             elif what == "move":
-                await import_devices(world.conn, [moved(*more)])
+                now += timedelta(seconds=1)
+                await move(world, now, moved(*more[0]))
+            elif what == "correct":
+                await import_devices(world.conn, [moved(*more[0])], correct=True)
             else:
                 await groups.drain(world.conn, LAMP, 4)
             for where in ({}, {"district": "12.09.10"}, {"panel": "P1", "district": "12.09.11"}):
@@ -154,8 +170,11 @@ async def test_totals_and_devices(database_url: str) -> None:
         await world.ground.close()
 
 
-@pytest.mark.parametrize("moves", [[moved(0, 1, "P0")], [moved(0, 0, "P9"), moved(3, 1, None)]])
-async def test_a_device_that_moves_takes_its_history_along(database_url: str, moves: list[Device]) -> None:
+MOVES = pytest.mark.parametrize("moves", [[moved(0, 1, "P0")], [moved(0, 0, "P9"), moved(3, 1, None)]])
+
+
+@MOVES
+async def test_a_correction_takes_the_past_along(database_url: str, moves: list[Device]) -> None:
     world = await World.make(database_url, *FLEET)
     try:
         await _empty(world)
@@ -164,15 +183,45 @@ async def test_a_device_that_moves_takes_its_history_along(database_url: str, mo
         await groups.drain(world.conn, LAMP, 1000)
         asked = [Asked(grouping, {}, None, {"power_w": ("total",)}) for grouping in LAMP.groupings]
         before = [await answer(world.conn, each, "1d", EVENING - timedelta(days=1)) for each in asked]
-        await import_devices(world.conn, moves)
+        assert (await import_devices(world.conn, moves, correct=True)).corrected == len(moves)
         after = [await answer(world.conn, each, "1d", EVENING - timedelta(days=1)) for each in asked]
         assert after[0] == before[0]
         assert after != before
         assert await groups.drain(world.conn, LAMP, 1000) == 2
         assert [await answer(world.conn, each, "1d", EVENING - timedelta(days=1)) for each in asked] == after
-        # Nothing that groups go by has changed: nothing is to be done.
-        await import_devices(world.conn, [replace(each, name="Lampu") for each in moves])
+        # Nothing that was known of them was otherwise: nothing is to be done.
+        assert (
+            await import_devices(world.conn, [replace(x, name="Lampu") for x in moves], correct=True)
+        ).corrected == 0
         assert await groups.drain(world.conn, LAMP, 1000) == 0
+    finally:
+        await world.ground.close()
+
+
+@MOVES
+async def test_a_device_that_moves_leaves_its_past_where_it_was(database_url: str, moves: list[Device]) -> None:
+    """In days that are kept, in days that are added up, and in buckets shorter than a day."""
+    world = await World.make(database_url, *FLEET)
+    try:
+        await _empty(world)
+        later = EVENING + timedelta(days=1)
+        await send(world, *((lamp.id, EVENING, {"power_w": 10}) for lamp in FLEET))
+        await groups.drain(world.conn, LAMP, 1000)
+        names: list[buckets.Name] = ["1d", "5m"]
+        asked = [Asked(grouping, {}, None, {"power_w": ("total",)}) for grouping in LAMP.groupings]
+        before = [await answer(world.conn, each, name, EVENING - timedelta(days=1)) for each in asked for name in names]
+        await move(world, EVENING + timedelta(minutes=10), *moves)
+        await send(world, *((lamp.id, later, {"power_w": 10}) for lamp in FLEET))
+        await groups.drain(world.conn, LAMP, 1000)
+        after = [await answer(world.conn, each, name, EVENING - timedelta(days=1)) for each in asked for name in names]
+        for old, new in zip(before, after, strict=True):
+            assert new.items() > old.items()
+        panel = Asked("panel", {"panel": "P0"}, None, {"power_w": ("total",)})
+        told = await answer(world.conn, panel, "1d", EVENING - timedelta(days=1))
+        still = [each for each in (FLEET[0], FLEET[3]) if each.id not in {x.id for x in moves}] + [
+            each for each in moves if each.attributes.get("panel") == "P0"
+        ]
+        assert [x["power_w"]["total"] for x in told.values()] == [20, *([10 * len(still)] if still else [])]
     finally:
         await world.ground.close()
 
@@ -237,5 +286,5 @@ async def _empty(world: World) -> None:
     for kind in KINDS.values():
         tables += [reading_table(kind), group_table(kind), *(rollup_table(kind, size) for size in BUCKETS)]
     await world.conn.execute(f"TRUNCATE {', '.join(tables)} CASCADE".encode())
-    await import_devices(world.conn, FLEET)
+    await import_devices(world.conn, FLEET, correct=True)
     await world.conn.execute("DELETE FROM group_mark")
