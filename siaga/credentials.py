@@ -88,6 +88,10 @@ def revoke(url: str, names: Sequence[str]) -> list[str]:
     return _as_command(url, do)
 
 
+def of_retired(url: str) -> list[str]:
+    return in_transaction(url, credentials.of_retired)
+
+
 def listed(url: str, state: str | None) -> list[dict[str, Any]]:
     return in_transaction(url, lambda conn: credentials.listed(conn, state))
 

@@ -71,12 +71,21 @@ def rotate(names: Names, out: Out = None) -> None:
     asked(do)
 
 
-def revoke(names: Names) -> None:
+def revoke(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[ID…]")] = None,
+    retired: Annotated[bool, typer.Option("--retired", help="All whose devices are retired.")] = False,
+) -> None:
     """Let them in no more; whoever is connected is cut off within seconds."""
+    from siaga.credentials import of_retired
     from siaga.credentials import revoke as run
 
-    asked(lambda url: run(url, names))
-    typer.echo(f"{', '.join(names)}: revoked")
+    def do(url: str) -> None:
+        if not (names or retired):
+            raise typer.BadParameter("name devices, or --retired")
+        done = run(url, [*(names or ()), *(of_retired(url) if retired else ())])
+        typer.echo(f"{', '.join(done)}: revoked" if done else "none that is retired may connect")
+
+    asked(do)
 
 
 def credentials(

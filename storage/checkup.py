@@ -9,6 +9,8 @@ import psycopg
 from psycopg.rows import class_row
 
 from storage import parts
+from storage.credentials import LIVES as COUNTS
+from storage.credentials import OF_RETIRED
 from storage.keys import LIVES
 
 # pg_settings shows data_directory only to who may see it, where SHOW would be an error.
@@ -43,6 +45,12 @@ SELECT (SELECT count(*) FROM device) AS devices,
     (SELECT count(*) FROM api_key AS k WHERE k.role = 'admin' AND {LIVES}) AS admin_keys,
     (SELECT array_agg(client_id ORDER BY client_id) FROM ingest_session
         WHERE session_id = client_id AND starts_with(client_id, 'siaga-ingest')) AS guessable
+"""
+CREDENTIALS = f"""
+SELECT count(*)::int AS active, min(c.expires_at) AS first_end,
+    count(*) FILTER (WHERE c.expires_at < now() + make_interval(days => %s))::int AS ending,
+    count(*) FILTER (WHERE {OF_RETIRED})::int AS retired
+FROM credential AS c WHERE {COUNTS}
 """
 
 
@@ -89,6 +97,15 @@ class Waiting(NamedTuple):
     guessable: list[str] | None
 
 
+class Credentials(NamedTuple):
+    """Of those that count now: when the first ends, how many do soon, and how many are of retired devices."""
+
+    active: int
+    first_end: datetime | None
+    ending: int
+    retired: int
+
+
 class Part(NamedTuple):
     """A part as it said last; fresh: within the last seconds."""
 
@@ -120,6 +137,12 @@ def waiting(conn: psycopg.Connection[Any]) -> Waiting:
         found = cursor.execute(WAITING.encode()).fetchone()
     assert found is not None
     return found
+
+
+def credentials(conn: psycopg.Connection[Any], soon_days: int) -> Credentials:
+    row = conn.execute(CREDENTIALS.encode(), (soon_days,)).fetchone()
+    assert row is not None
+    return Credentials(*row)
 
 
 def all_parts(conn: psycopg.Connection[Any]) -> list[Part]:

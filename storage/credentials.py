@@ -48,6 +48,12 @@ c.name, c.mode, c.generation, {STATE} AS state, c.topics, {time_sql("c.created_a
 {time_sql("c.revoked_at")} AS revoked_at,
 ARRAY(SELECT d.id FROM device AS d WHERE {ITS_OWN} ORDER BY d.id LIMIT 1000) AS devices
 """
+# All of them are out of service for ever, and it still counts.
+OF_RETIRED = f"""
+{LIVES} AND EXISTS (SELECT FROM device AS d WHERE {ITS_OWN})
+AND NOT EXISTS (SELECT FROM device AS d WHERE {ITS_OWN} AND d.status <> 'retired')
+"""
+RETIRED = f"SELECT c.name FROM credential AS c WHERE {OF_RETIRED} ORDER BY c.name"
 # Names that may have one: devices, and gateways that devices name.
 KNOWN = """
 SELECT n FROM unnest(%(names)s::text[]) AS n WHERE EXISTS (SELECT FROM device AS d WHERE d.id = n)
@@ -153,6 +159,11 @@ async def revoke(conn: Conn, names: Sequence[str]) -> list[DictRow]:
     async with conn.transaction():
         await conn.execute(LOCK)
         return await _rows(conn, REVOKE, {"names": list(names)})
+
+
+async def of_retired(conn: Conn) -> list[str]:
+    """Credentials that count, of devices that are retired, or of a gateway all of whose devices are."""
+    return [name async for (name,) in await conn.execute(RETIRED.encode())]
 
 
 async def one(conn: Conn, name: str) -> DictRow | None:

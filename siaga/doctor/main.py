@@ -15,7 +15,7 @@ import psycopg
 
 from runtime.settings import SettingError, Settings, require
 from siaga import storage_status
-from siaga.doctor import broker, certificates, clock, database, disk, parts, policies, safety
+from siaga.doctor import broker, certificates, clock, credentials, database, disk, parts, policies, safety
 from siaga.doctor.verdict import Verdict, ok, problem
 from storage import checkup, flavour
 from storage.connect import connect
@@ -65,6 +65,7 @@ def _with_database(settings: Settings, conn: Connection) -> list[Verdict]:
         *_run("lag", lambda: _lag(settings, conn, seen)),
         *_run("retention", lambda: _policies(settings, conn, seen)),
         *_run("disk", lambda: _disks(settings, conn, seen)),
+        *_run("credentials", lambda: credentials.judge(checkup.credentials(conn, credentials.SOON_DAYS))),
         *_run("safety", lambda: _safety(settings, conn, seen)),
     ]
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from devices.identity import SHARED, secret
 from siaga.cli import app
-from storage import credentials
+from storage import checkup, credentials
 from storage.connect import connect_async
 
 KEY = "a key of 32 characters and more, for tests"
@@ -67,6 +67,24 @@ def test_rotate_and_revoke_are_all_or_nothing(run: Any) -> None:
     assert '"generation": 2' in run("credentials", "--json").output
     assert run("revoke", "lamp-0", "lamp-1").exit_code == 0
     assert "lamp-0" not in run("credentials", "--state", "active").output
+
+
+def test_those_of_retired_devices_are_told_of_and_end_together(run: Any, database_url: str) -> None:
+    """A gateway keeps its own for as long as one of its devices is in service."""
+
+    def retire(*devices: str) -> int:
+        with psycopg.connect(database_url, autocommit=True) as conn:
+            conn.execute("UPDATE device SET status = 'retired' WHERE id = ANY (%s)", (list(devices),))
+            return checkup.credentials(conn, 21).retired
+
+    assert run("provision", "lamp-0", "lamp-1", "gw-1").exit_code == 0
+    assert retire("lamp-2") == 0
+    assert retire("lamp-0", "lamp-1", "lamp-3") == 2
+    assert run("revoke", "--retired").output.strip() == "lamp-0, lamp-1: revoked"
+    assert run("revoke", "--retired").output.strip() == "none that is retired may connect"
+    assert retire("lamp-5") == 1
+    assert run("revoke", "--retired").output.strip() == "gw-1: revoked"
+    assert "name devices, or --retired" in run("revoke").output
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import pytest
 
 from devices.kinds import KINDS
 from runtime.settings import Settings
-from siaga.doctor import broker, certificates, clock, database, disk, parts, policies, safety
+from siaga.doctor import broker, certificates, clock, credentials, database, disk, parts, policies, safety
 from siaga.doctor.show import lines
 from siaga.doctor.verdict import Verdict, ok, problem, warning
 from siaga.storage_status import Line
-from storage.checkup import Part, Server, Waiting
+from storage.checkup import Credentials, Part, Server, Waiting
 from storage.flavour import Failing
 from storage.retention import Hold, Policy
 from storage.retention_told import Told
@@ -191,6 +191,23 @@ def test_certificate(days: int, state: str) -> None:
 def test_a_certificate_that_is_not_believed() -> None:
     verdict = certificates.judge(certificates.Certificate("broker", "b:8883", error="self-signed certificate"), NOW)
     assert (verdict.state, "self-signed" in verdict.what) == ("problem", True)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Credentials(0, None, 0, 0), []),
+        (Credentials(9, NOW + timedelta(days=300), 0, 0), ["9, none that ends within 21 days"]),
+        (Credentials(9, NOW, 2, 0), ["2 of 9 end within 21 days, the first 2026-11-24 12:00"]),
+        (Credentials(9, NOW, 2, 1), ["2 of 9 end", "1 of retired devices"]),
+    ],
+)
+def test_credentials(found: Credentials, said: list[str]) -> None:
+    verdicts = list(credentials.judge(found))
+    assert len(verdicts) == len(said)
+    for verdict, words in zip(verdicts, said, strict=True):
+        assert verdict.what.startswith(words)
+        assert (verdict.state == "ok") == (not verdict.cure) == ("none" in words)
 
 
 @pytest.mark.parametrize(
