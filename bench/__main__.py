@@ -9,7 +9,7 @@ import argparse
 import signal
 import sys
 
-from bench import alerts, api, export, fuzz, generate, growth, outage, page, publish, schema, soak, start
+from bench import alerts, api, connections, export, fuzz, generate, growth, outage, page, publish, schema, soak, start
 from bench.ingest import command as ingest
 from bench.measure import keep
 from bench.storage import command as storage
@@ -20,6 +20,7 @@ COMMANDS = {
     "alerts": alerts,
     "api": api,
     "page": page,
+    "connections": connections,
     "schema": schema,
     "start": start,
     "outage": outage,
