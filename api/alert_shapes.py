@@ -64,7 +64,7 @@ class Assign(MayBecause):
     assignee: Person | None
 
 
-class Those(Body):
+class AlertAndVersion(Body):
     """One alert of many; without a version, whatever has become of it."""
 
     id: Annotated[int, Field(ge=1, le=BIGINT_MAX)]
@@ -75,22 +75,22 @@ class Bulk(Body):
     """One action for many alerts. reason is its comment too; assignee is of assign, until and scope of shelve."""
 
     action: Action
-    items: Annotated[list[Those], Field(min_length=1, description="at most SIAGA_PAGE_MAX")]
+    items: Annotated[list[AlertAndVersion], Field(min_length=1, description="at most SIAGA_PAGE_MAX")]
     reason: Text | None = None
     until: Until | None = None
     scope: OnShelf = "alert"
     assignee: Person | None = None
 
 
-class Acted(Shape):
+class ActedAlert(Shape):
     id: int
     outcome: Annotated[Outcome, Field(description="what did not become done has its problem")]
     version: Annotated[int | None, Field(description="as it is now; null when unknown")]
     problem: str | None
 
 
-class Done(Shape):
-    items: list[Acted]
+class ActedAlerts(Shape):
+    items: list[ActedAlert]
 
 
 class Shelf(Shape):

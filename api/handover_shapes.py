@@ -15,7 +15,7 @@ NOTES_MAX = 10_000
 Count = Annotated[int, Field(ge=0, description="how many there are; at most 500 are told")]
 
 
-class Give(Body):
+class NewHandover(Body):
     """What whoever hands over adds to what the system tells; `from` as in the draft."""
 
     notes: Annotated[str, Field(max_length=NOTES_MAX, pattern=r"^[^\x00]*$")] = ""

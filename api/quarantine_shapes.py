@@ -69,14 +69,14 @@ class EntryWhole(Entry):
     events: list[Event]
 
 
-class Acted(Shape):
+class ActedEntry(Shape):
     id: int
     state: State
     problem: Annotated[str | None, Field(description="why nothing was done; null where it was")]
 
 
-class Done(Shape):
-    items: list[Acted]
+class ActedEntries(Shape):
+    items: list[ActedEntry]
     more: Annotated[bool, Field(description="more entries match than one request may change; repeat it")]
 
 

@@ -24,7 +24,7 @@ Definition = Annotated[
 ]
 
 
-class Change(BaseModel):
+class RuleChange(BaseModel):
     """A rule as it is to be, all of it, and why."""
 
     model_config = ConfigDict(extra="forbid")

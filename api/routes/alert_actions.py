@@ -89,7 +89,7 @@ async def assign_alert(
     return await _do(request, alert_id, if_match, _order(who, "assign", body.reason, assignee=body.assignee))
 
 
-@ENDPOINTS.post("/alerts/bulk", role="operator", answer=bodies.Done)
+@ENDPOINTS.post("/alerts/bulk", role="operator", answer=bodies.ActedAlerts)
 async def act_on_many(request: Request, who: Caller, body: bodies.Bulk) -> Response:
     """One action for many alerts in one transaction. What has changed meanwhile is told, the others go through."""
     here = context.of(request)

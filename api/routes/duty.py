@@ -28,7 +28,7 @@ ShiftId = Annotated[int, Path(ge=1, le=BIGINT_MAX)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
 
 
-class New(Body):
+class NewShift(Body):
     """A shift of somebody who is in the notice plan, in a team that is; `from` now when left out."""
 
     team: Name
@@ -73,7 +73,7 @@ async def show_duty_now(request: Request) -> Response:
 @ENDPOINTS.post(
     "/duty", role="operator", whole=True, answer=notice_shapes.Shift, status_code=HTTPStatus.CREATED
 )  # fmt: skip
-async def create_shift(request: Request, who: Caller, body: New) -> Response:
+async def create_shift(request: Request, who: Caller, body: NewShift) -> Response:
     """Write down who is on duty from when until when."""
     here = context.of(request)
     now = context.utc_now()

@@ -68,7 +68,7 @@ async def show_handover(request: Request, handover_id: HandoverId) -> Response:
 @ENDPOINTS.post(
     "/handover", role="operator", answer=handover_shapes.HandoverTold, status_code=HTTPStatus.CREATED
 )  # fmt: skip
-async def hand_over(request: Request, who: Caller, body: handover_shapes.Give) -> Response:
+async def hand_over(request: Request, who: Caller, body: handover_shapes.NewHandover) -> Response:
     """Sign as handing over: the draft of this moment with one's notes, which nobody can change any more."""
     here = context.of(request)
     begin = _utc(body.since) if body.since else None

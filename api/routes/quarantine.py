@@ -38,7 +38,7 @@ Actions = Annotated[Action, Path(description="claim, replay or discard")]
 Text = Annotated[str, Field(max_length=NOTE_MAX, pattern=r"^[^\x00]*$")]
 
 
-class Do(BaseModel):
+class EntryAction(BaseModel):
     """How to act: a note for the record; for a replay, seconds to add to every ts (UTC+7 sent as UTC: -25200)."""
 
     model_config = ConfigDict(extra="forbid")
@@ -48,7 +48,7 @@ class Do(BaseModel):
     force: bool = Field(default=False, strict=True, description="also what somebody else has claimed")
 
 
-class Those(BaseModel):
+class EntryFilter(BaseModel):
     """Which entries; at least one condition."""
 
     model_config = ConfigDict(extra="forbid")
@@ -60,11 +60,11 @@ class Those(BaseModel):
     since: AwareDatetime | None = None
 
 
-class DoAll(Do):
+class EntriesAction(EntryAction):
     """Either ids or a filter; the oldest first, at most SIAGA_PAGE_MAX at once."""
 
     ids: list[Annotated[int, Field(ge=1, le=BIGINT_MAX)]] | None = Field(default=None, min_length=1)
-    filter: Those | None = None
+    filter: EntryFilter | None = None
 
 
 @ENDPOINTS.get("/quarantine", role="viewer", answer=quarantine_shapes.Entries)
@@ -125,8 +125,8 @@ async def show_entry(request: Request, entry_id: EntryId) -> Response:
     return reply(encode(answer))
 
 
-@ENDPOINTS.post("/quarantine/{action}", role="engineer", answer=quarantine_shapes.Done)
-async def act_on_many(request: Request, who: Caller, action: Actions, body: DoAll) -> Response:
+@ENDPOINTS.post("/quarantine/{action}", role="engineer", answer=quarantine_shapes.ActedEntries)
+async def act_on_many(request: Request, who: Caller, action: Actions, body: EntriesAction) -> Response:
     """Claim, replay or discard many; each on its own, with a problem where nothing was done. `more`: some are left."""
     here = context.of(request)
     most = here.settings.page_max
@@ -149,15 +149,15 @@ async def act_on_many(request: Request, who: Caller, action: Actions, body: DoAl
 @ENDPOINTS.post(
     "/quarantine/{entry_id}/{action}",
     role="engineer",
-    answer=quarantine_shapes.Acted,
+    answer=quarantine_shapes.ActedEntry,
     problems=[HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT],
 )
 async def act_on_one(
-    request: Request, who: Caller, entry_id: EntryId, action: Actions, body: Do | None = None
+    request: Request, who: Caller, entry_id: EntryId, action: Actions, body: EntryAction | None = None
 ) -> Response:
     """Claim an entry, ask for its replay, or discard it; 409 with its state where that cannot be."""
     async with context.of(request).writes.connection() as conn:
-        done = await act(conn, [entry_id], _order(action, body or Do(), who))
+        done = await act(conn, [entry_id], _order(action, body or EntryAction(), who))
     if not done:
         raise not_found(f"quarantine entry {entry_id}")
     (acted,) = done
@@ -166,7 +166,7 @@ async def act_on_one(
     return reply(encode(acted._asdict()))
 
 
-def _order(action: Action, how: Do, who: Who) -> Order:
+def _order(action: Action, how: EntryAction, who: Who) -> Order:
     if how.shift_s and action != "replay":
         raise wrong_field("shift_s", f"only a replay shifts times, {action} does not")
     if action == "discard" and not how.note:

@@ -78,7 +78,7 @@ async def show_rule(request: Request, rule_id: RuleId) -> Response:
     problems=[HTTPStatus.PRECONDITION_FAILED, HTTPStatus.PRECONDITION_REQUIRED],
 )  # fmt: skip
 async def change_rule(
-    request: Request, who: Caller, rule_id: RuleId, body: rule_shapes.Change, if_match: IfMatch = None
+    request: Request, who: Caller, rule_id: RuleId, body: rule_shapes.RuleChange, if_match: IfMatch = None
 ) -> Response:
     """Put a rule in force, in the place of the one of its id, kind and scope. Ingest takes it over within seconds."""
     rule = _checked(body.rule | {"id": body.rule.get("id", rule_id)}, "rule")

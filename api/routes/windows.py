@@ -33,7 +33,7 @@ WindowId = Annotated[int, Path(ge=1, le=BIGINT_MAX)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
 
 
-class New(Body):
+class NewWindow(Body):
     """Work on a device, or on all of a district, panel, river …; `from` now when left out.
 
     maintenance has an end; out_of_service may be without one, until somebody ends it.
@@ -75,7 +75,7 @@ async def show_window(request: Request, window_id: WindowId) -> Response:
 
 
 @ENDPOINTS.post("/windows", role="operator", answer=alert_shapes.Window, status_code=HTTPStatus.CREATED)
-async def create_window(request: Request, who: Caller, body: New) -> Response:
+async def create_window(request: Request, who: Caller, body: NewWindow) -> Response:
     """Begin work, now or later: on one device (operator), or on all of a district, panel, river … (engineer)."""
     here = context.of(request)
     now = context.utc_now()
@@ -112,7 +112,7 @@ async def end_window(request: Request, who: Caller, window_id: WindowId, body: M
     return reply(encode(row))
 
 
-def _check(who: Who, body: New, begin: datetime, end: datetime | None, now: datetime, most_days: int) -> None:
+def _check(who: Who, body: NewWindow, begin: datetime, end: datetime | None, now: datetime, most_days: int) -> None:
     """Raise 422 naming field and limit, or 403."""
     if body.scope not in SCOPES:
         raise wrong_field("scope", f"{body.scope!r} is none of {', '.join(SCOPES)}")

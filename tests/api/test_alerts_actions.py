@@ -172,7 +172,7 @@ async def test_many_at_once(client: Any, town: Any, db: psycopg.Connection) -> N
     assert (await client("viewer").post("/api/v1/alerts/bulk", json=body)).status_code == 403
     answer = await client("operator").post("/api/v1/alerts/bulk", json=body)
     assert answer.status_code == 200, answer.text
-    done = alert_shapes.Done.model_validate_json(answer.content)
+    done = alert_shapes.ActedAlerts.model_validate_json(answer.content)
     assert [(each.id, each.outcome, each.version) for each in done.items] == [
         (a, "done", 2), (b, "changed", 1), (c, "refused", 1), (4711, "unknown", None), (d, "done", 2),
     ]  # fmt: skip

@@ -82,7 +82,7 @@ async def test_claim_steal_replay(
     assert "claimed by a engineer" in refused.json()["detail"]
     assert (await admin.post(f"/api/v1/quarantine/{number}/claim", json={"force": True})).status_code == 200
     done = await admin.post(f"/api/v1/quarantine/{number}/replay", json=SHIFT)
-    shapes.Acted.model_validate_json(done.content)
+    shapes.ActedEntry.model_validate_json(done.content)
     assert done.json()["state"] == "replaying"
     assert (await admin.post(f"/api/v1/quarantine/{number}/discard", json={"note": "x"})).status_code == 409
     events = (await operator.get(f"/api/v1/quarantine/{number}")).json()["events"]
@@ -96,7 +96,7 @@ async def test_claim_steal_replay(
 async def test_many_at_once_each_on_its_own(engineer: httpx.AsyncClient, town: Any) -> None:
     good, counted, done = entry(town, 1), entry(town, 2, payload=None), entry(town, 3, state="discarded")
     answer = await engineer.post("/api/v1/quarantine/replay", json={"ids": [good, counted, done, 10**9]})
-    shapes.Done.model_validate_json(answer.content)
+    shapes.ActedEntries.model_validate_json(answer.content)
     states = [(e["id"], e["state"], e["problem"] is None) for e in answer.json()["items"]]
     assert states == [(good, "replaying", True), (counted, "open", False), (done, "discarded", False)]
 
