@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +10,6 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
-from api import metrics
 from api.app import create_app
 from api.auth import Endpoints
 from runtime import log, trace
@@ -98,10 +96,3 @@ def test_without_the_extra_the_setting_says_what_to_install(monkeypatch: pytest.
     monkeypatch.setitem(__import__("sys").modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(SettingError, match=r"siaga\[otel\]"):
         trace.setup("api", "http://127.0.0.1:4318")
-
-
-def test_every_metric_is_documented() -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "observability.md").read_text(encoding="utf-8")
-    for family in metrics.REGISTRY.collect():
-        if family.name.startswith("siaga_"):
-            assert f"| `{family.name}{'_total' if family.type == 'counter' else ''}` |" in page, family.name
