@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool
+from pydantic import AwareDatetime, Field, StrictBool
 
 from api.alert_shapes import BIGINT_MAX
+from api.bodies import Body, Whole
 from api.shapes import Cursor, Shape
 from devices.topics import REGION
 from storage.keys import Role
@@ -22,10 +23,6 @@ Regions = Annotated[
 Password = Annotated[str, Field(max_length=LENGTH_MAX)]
 NewSecret = Annotated[str, Field(min_length=LENGTH_MIN, max_length=LENGTH_MAX)]
 By = Literal["user", "key", "link", "command", "nobody"]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class ByKey(Body):
@@ -85,7 +82,7 @@ class NewKey(Body):
     name: Name
     role: Role
     regions: Regions = None
-    days: Annotated[int | None, Field(ge=1, description="until it expires; SIAGA_KEY_DAYS when left out")] = None
+    days: Annotated[Whole | None, Field(ge=1, description="until it expires; SIAGA_KEY_DAYS when left out")] = None
     own: StrictBool = True
 
 

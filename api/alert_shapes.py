@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 from alerts.life import Action, Scope
+from api.bodies import Body, Time, Whole
 from api.shapes import Cursor, Number, Severity, Shape
 from storage.alert_act import Outcome
 
@@ -17,14 +18,10 @@ VERSION_MAX = 2**31 - 1
 Text = Annotated[str, Field(max_length=COMMENT_MAX, pattern=r"^[^\x00]*$")]
 Said = Annotated[str, Field(min_length=1, max_length=COMMENT_MAX, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
 Person = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
-Until = Annotated[AwareDatetime, Field(description="when it comes back by itself, within SIAGA_SHELVE_MAX_H")]
+Until = Annotated[Time, Field(description="when it comes back by itself, within SIAGA_SHELVE_MAX_H")]
 OnShelf = Annotated[
     Scope, Field(description="alert: this one, until it is over; rule: what the rule raises on the device meanwhile")
 ]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class Ack(Body):
@@ -67,8 +64,8 @@ class Assign(MayBecause):
 class AlertAndVersion(Body):
     """One alert of many; without a version, whatever has become of it."""
 
-    id: Annotated[int, Field(ge=1, le=BIGINT_MAX)]
-    version: Annotated[int | None, Field(ge=1, le=VERSION_MAX)] = None
+    id: Annotated[Whole, Field(ge=1, le=BIGINT_MAX)]
+    version: Annotated[Whole | None, Field(ge=1, le=VERSION_MAX)] = None
 
 
 class Bulk(Body):

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from api.alert_shapes import Body, Said, Text
+from api.alert_shapes import Said, Text
+from api.bodies import Body, Time, Whole
 from api.shapes import Cursor, Shape
 from devices.device import Status
 from devices.kinds import KINDS
@@ -23,7 +24,9 @@ class NewCommand(Body):
 
     name: str = Field(max_length=64, json_schema_extra={"enum": list(NAMES)})
     args: dict[str, Any] = Field(default_factory=dict, json_schema_extra={"additionalProperties": True})
-    timeout_s: int | None = Field(default=None, ge=1, description="expires then; SIAGA_COMMAND_TIMEOUT_S when left out")
+    timeout_s: Whole | None = Field(
+        default=None, ge=1, description="expires then; SIAGA_COMMAND_TIMEOUT_S when left out"
+    )
     reason: Text | None = None
 
 
@@ -67,7 +70,7 @@ class NewStep(Body):
     """What a device is from a time on; `from` now when left out."""
 
     status: Status
-    since: AwareDatetime | None = Field(default=None, alias="from")
+    since: Time | None = Field(default=None, alias="from")
     reason: Said
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from api.account_shapes import Body
+from api.bodies import Body, Whole
 from api.shapes import Shape
 from devices.identity import Mode
 
@@ -18,7 +18,7 @@ class NewCredential(Body):
 
     mode: ModeOf = "password"
     days: Annotated[
-        int | None,
+        Whole | None,
         Field(ge=0, le=36_500, description="until it expires, 0: never; SIAGA_CREDENTIAL_DAYS when left out"),
     ] = None
 

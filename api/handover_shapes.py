@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from alerts.handover import Part
-from api.alert_shapes import Body, Flood, StandingLong, Text, Window
+from api.alert_shapes import Flood, StandingLong, Text, Window
+from api.bodies import Body, Time
 from api.forecast_shapes import Forecast
 from api.shapes import Alert, Cursor, Number, Shape, Siaga
 
@@ -19,7 +20,7 @@ class NewHandover(Body):
     """What whoever hands over adds to what the system tells; `from` as in the draft."""
 
     notes: Annotated[str, Field(max_length=NOTES_MAX, pattern=r"^[^\x00]*$")] = ""
-    since: AwareDatetime | None = Field(default=None, alias="from")
+    since: Time | None = Field(default=None, alias="from")
 
 
 class Take(Body):

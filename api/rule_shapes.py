@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 from alerts.rule import Rule
 from alerts.rules_compare import What
 from alerts.rules_set import Origin
+from api.bodies import Body
 from api.params import Moment
 from api.shapes import Number, Severity, Shape, Text
 from devices.topics import DEVICE_ID
@@ -24,20 +25,16 @@ Definition = Annotated[
 ]
 
 
-class RuleChange(BaseModel):
+class RuleChange(Body):
     """A rule as it is to be, all of it, and why."""
-
-    model_config = ConfigDict(extra="forbid")
 
     rule: Definition
     reason: Reason
 
 
-class DryRun(BaseModel):
+class DryRun(Body):
     """from <= ts < to. rules: candidates, each in the place of the rule of its id, kind and scope, or beside them.
     ids: only rules of these; without them only those of the candidates, or all."""
-
-    model_config = ConfigDict(extra="forbid")
 
     since: Annotated[Moment, Field(alias="from")]
     until: Annotated[Moment | None, Field(alias="to")] = None

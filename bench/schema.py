@@ -13,9 +13,13 @@ from bench.measure import keep_json
 from tests.contract import check
 from tests.stack import Stack
 
-SETTINGS = {"SIAGA_RATE_ADDRESS_PER_MIN": "0", "SIAGA_RATE_KEY_PER_MIN": "0", "SIAGA_LOG_LEVEL": "WARNING"}
+SETTINGS = {
+    "SIAGA_RATE_ADDRESS_PER_MIN": "0", "SIAGA_RATE_KEY_PER_MIN": "0", "SIAGA_LOG_LEVEL": "WARNING",
+    "SIAGA_DEVICE_KEY": "only-in-tests" * 4,
+}  # fmt: skip
 # The systematic phase alone makes some 40 cases of an operation; so few examples on top are enough to begin with.
 EXAMPLES, AT_MOST = 10, 2_000
+SCENARIOS = 400
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +38,13 @@ def run(asked: argparse.Namespace) -> int:
             url, key, examples = stack.content["api_url"], stack.content["admin_key"], EXAMPLES
             while cases < asked.cases:
                 seed = None if asked.seed is None else asked.seed + rounds
-                outcome = check(folder, url, key, examples, seed=seed)
+                outcome = check(folder, url, key, examples, SCENARIOS, seed=seed)
                 cases, failures, rounds = cases + outcome.cases, failures + outcome.failures, rounds + 1
-                print(f"{outcome.cases:,} cases with {examples} examples each: {outcome.failures} failures", flush=True)
+                print(
+                    f"{outcome.cases:,} cases with {examples} examples each: {outcome.failures} failures, "
+                    f"{len(outcome.done)} operations done, {outcome.links} links followed",
+                    flush=True,
+                )
                 if not outcome.is_good:
                     print(outcome.said)
                     break

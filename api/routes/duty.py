@@ -7,13 +7,14 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Path, Query
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api import context, notice_shapes
-from api.alert_shapes import BIGINT_MAX, Body
+from api.alert_shapes import BIGINT_MAX
 from api.auth import Caller, Endpoints
+from api.bodies import Body, Time
 from api.params import Cursor, Limit, limit_of, read_cursor, write_cursor
 from api.problem_types import STATE_CONFLICT
 from api.problems import Problem, not_found, wrong_field
@@ -33,8 +34,8 @@ class NewShift(Body):
 
     team: Name
     person: Name
-    since: AwareDatetime | None = Field(default=None, alias="from")
-    until: AwareDatetime = Field(alias="to", description="within SIAGA_DUTY_MAX_DAYS of its beginning")
+    since: Time | None = Field(default=None, alias="from")
+    until: Time = Field(alias="to", description="within SIAGA_DUTY_MAX_DAYS of its beginning")
 
 
 @ENDPOINTS.get("/duty", role="viewer", whole=True, answer=notice_shapes.Shifts)

@@ -7,12 +7,13 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api import context, quarantine_shapes
 from api.auth import Caller, Endpoints
+from api.bodies import Body, Time, Whole
 from api.params import Cursor, DeviceId, Limit, Moment, limit_of, moment, read_cursor, write_cursor
 from api.problem_types import STATE_CONFLICT
 from api.problems import Problem, not_found, wrong_field
@@ -38,32 +39,28 @@ Actions = Annotated[Action, Path(description="claim, replay or discard")]
 Text = Annotated[str, Field(max_length=NOTE_MAX, pattern=r"^[^\x00]*$")]
 
 
-class EntryAction(BaseModel):
+class EntryAction(Body):
     """How to act: a note for the record; for a replay, seconds to add to every ts (UTC+7 sent as UTC: -25200)."""
-
-    model_config = ConfigDict(extra="forbid")
 
     note: Text | None = None
     shift_s: float = Field(default=0.0, strict=True, ge=-SHIFT_MAX_S, le=SHIFT_MAX_S, allow_inf_nan=False)
     force: bool = Field(default=False, strict=True, description="also what somebody else has claimed")
 
 
-class EntryFilter(BaseModel):
+class EntryFilter(Body):
     """Which entries; at least one condition."""
-
-    model_config = ConfigDict(extra="forbid")
 
     reason: QuarantineReason | None = None
     state: Literal["open", "claimed"] | None = None
     device: Annotated[str, Field(pattern=DEVICE_ID.pattern)] | None = None
     fingerprint: Annotated[str, Field(pattern=FINGERPRINT)] | None = None
-    since: AwareDatetime | None = None
+    since: Time | None = None
 
 
 class EntriesAction(EntryAction):
     """Either ids or a filter; the oldest first, at most SIAGA_PAGE_MAX at once."""
 
-    ids: list[Annotated[int, Field(ge=1, le=BIGINT_MAX)]] | None = Field(default=None, min_length=1)
+    ids: list[Annotated[Whole, Field(ge=1, le=BIGINT_MAX)]] | None = Field(default=None, min_length=1)
     filter: EntryFilter | None = None
 
 

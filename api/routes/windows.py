@@ -7,14 +7,15 @@ from http import HTTPStatus
 from typing import Annotated, Literal
 
 from fastapi import Path, Query
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
 from alerts.life import too_long
 from api import alert_shapes, context
-from api.alert_shapes import BIGINT_MAX, Body, MayBecause, Said
+from api.alert_shapes import BIGINT_MAX, MayBecause, Said
 from api.auth import ROLES, Caller, Endpoints
+from api.bodies import Body, Time
 from api.params import Cursor, Limit, limit_of, read_cursor, write_cursor
 from api.problem_types import NOT_ALLOWED, STATE_CONFLICT
 from api.problems import Problem, not_found, wrong_field
@@ -42,8 +43,8 @@ class NewWindow(Body):
     what: Literal["maintenance", "out_of_service"] = "maintenance"
     scope: str = Field(description=f"one of {', '.join(SCOPES)}", json_schema_extra={"enum": list(SCOPES)})
     name: Name
-    since: AwareDatetime | None = Field(default=None, alias="from")
-    until: AwareDatetime | None = Field(default=None, alias="to")
+    since: Time | None = Field(default=None, alias="from")
+    until: Time | None = Field(default=None, alias="to")
     reason: Said
 
 

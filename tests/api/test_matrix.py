@@ -263,21 +263,21 @@ async def test_each_role_gets_in_where_its_line_says(caller: Any, role: str, lim
 async def ask(client: httpx.AsyncClient, name: str, row: Row, names: dict[str, str]) -> httpx.Response:
     method, path = name.split()
     address = f"/api/v1{row.ask}" if row.ask else path
-    content, headers = _fill(row.body, names), {"If-Match": "*"}
+    content, headers = fill(row.body, names), {"If-Match": "*"}
     if isinstance(content, str):
-        return await client.request(method, _fill(address, names), content=content, headers=headers)
-    return await client.request(method, _fill(address, names), json=content, headers=headers)
+        return await client.request(method, fill(address, names), content=content, headers=headers)
+    return await client.request(method, fill(address, names), json=content, headers=headers)
 
 
-def _fill(value: Any, names: dict[str, str]) -> Any:
+def fill(value: Any, names: dict[str, str]) -> Any:
     if isinstance(value, str):
         for name, said in names.items():
             value = value.replace(f"{{{name}}}", said)
         return value
     if isinstance(value, list):
-        return [_number(_fill(each, names)) for each in value]
+        return [_number(fill(each, names)) for each in value]
     if isinstance(value, dict):
-        return {key: _number(_fill(each, names)) if key == "id" else _fill(each, names) for key, each in value.items()}
+        return {key: _number(fill(each, names)) if key == "id" else fill(each, names) for key, each in value.items()}
     return value
 
 
