@@ -132,8 +132,8 @@ class Live:
             except Exception as error:
                 # Also what nobody foresaw: with the follower ended, every stream would be mute and look alive.
                 metrics.LIVE_ERRORS.inc()
-                if str(error) != self._error:
-                    self._error = str(error)
+                if (text := str(error) or type(error).__name__) != self._error:
+                    self._error = text
                     log.exception("live.failed", error=self._error)
             await asyncio.sleep(self.poll_s)
 

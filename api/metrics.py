@@ -29,7 +29,9 @@ TIMEOUTS = Counter(
     "siaga_api_timeouts_total", "Requests whose answer had not begun within SIAGA_REQUEST_TIMEOUT_S.", registry=REGISTRY
 )
 DATABASE_UNAVAILABLE = Counter(
-    "siaga_api_database_unavailable_total", "Requests answered 503 for want of the database.", registry=REGISTRY
+    "siaga_api_database_unavailable_total",
+    "Requests answered 503: the database away, no connection free, or a query stopped.",
+    registry=REGISTRY,
 )
 LIVE_CLIENTS = Gauge("siaga_api_live_clients", "Open live streams.", registry=REGISTRY)
 LIVE_EVENTS = Counter(

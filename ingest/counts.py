@@ -42,8 +42,6 @@ class Counts:
         self.committed_at = now
         metrics.LAG_SECONDS.observe(self.lag_s)
         metrics.COMMITTED_AT.set(now.timestamp())
-        for entry in batch.quarantined:
-            metrics.QUARANTINED.labels(entry.reason).inc()
         for readings in batch.readings:
             live = readings.ts_us[~readings.late]
             if len(live):
@@ -53,7 +51,8 @@ class Counts:
         for outcome, number in written.counts.items():
             self._outcomes[outcome] += number
             metrics.READINGS.labels(outcome).inc(number)
-        metrics.QUARANTINED.labels("conflict").inc(written.counts["conflict"])
+        for reason, number in written.quarantined.items():
+            metrics.QUARANTINED.labels(reason).inc(number)
         metrics.TRANSITIONS.inc(len(written.transitions))
         self._transitions += len(written.transitions)
 

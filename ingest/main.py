@@ -14,7 +14,7 @@ from ingest.ground import Ground, part_of, take_up
 from ingest.loop import Loop
 from ingest.mqtt import Session
 from ingest.talk import Talk
-from runtime.log import get_logger
+from runtime.log import get_logger, rename
 from runtime.mqtt_url import Broker, parse_url
 from runtime.settings import SettingError, Settings, require
 from runtime.stop import sleep_until, stop_event
@@ -32,6 +32,7 @@ MIB = 1 << 20
 
 def run(settings: Settings) -> int:
     """Ingest until SIGTERM or SIGINT; the exit code. Raises SettingError."""
+    rename(part_of(settings.ingest_client_id))
     try:
         broker = parse_url(require(settings.mqtt_url, "SIAGA_MQTT_URL"))
     except ValueError as error:
@@ -70,12 +71,13 @@ async def _first_ground(settings: Settings, stop: asyncio.Event, decoders: Decod
         except ClashError as error:
             raise SettingError(str(error)) from None
         except StandbyError as error:
-            text, pause_s = str(error), STANDBY_POLL_S
+            text, pause_s, standby = str(error), STANDBY_POLL_S, True
         except psycopg.Error as error:
-            text, pause_s = str(error).strip(), min(pause_s * 2, settings.database_retry_max_s)
+            text, pause_s, standby = str(error).strip(), min(pause_s * 2, settings.database_retry_max_s), False
         if text != told:
             told = text
-            log.warning("start.waiting", why=text)
+            say = log.info if standby else log.warning
+            say("start.waiting", why=text)
         await sleep_until(stop, pause_s)
     return None
 
@@ -87,9 +89,6 @@ async def _serve(
 
     def how() -> How:
         loop.counts.tell()
-        metrics.HELD_PACKETS.set(session.held)
-        metrics.SUBSCRIBED.set(session.subscribed_since is not None)
-        metrics.DEVICES.set(loop.devices)
         facts = {
             "packets_per_s": round(loop.counts.per_s, 1),
             "lag_s": round(loop.lag_s, 3),
@@ -99,6 +98,10 @@ async def _serve(
         return How(*_state(loop, session), facts)
 
     metrics.HELD_LIMIT.set(settings.ingest_inflight)
+    # As they are when Prometheus asks: what says that the database is away must not need it.
+    metrics.HELD_PACKETS.set_function(lambda: session.held)
+    metrics.SUBSCRIBED.set_function(lambda: session.subscribed_since is not None)
+    metrics.DEVICES.set_function(lambda: loop.devices)
     url, part = require(settings.database_url, "SIAGA_DATABASE_URL"), part_of(settings.ingest_client_id)
     # The session outlives the loop, so that the last batch is acknowledged.
     over = asyncio.Event()

@@ -175,7 +175,10 @@ class Session:
             self._link.lost.set()
             return
         node = self._link.node
-        log.info("broker.connected", host=node.host, port=node.port, session=flags.session_present)
+        log.info(
+            "broker.connected", host=node.host, port=node.port, session=flags.session_present,
+            filters=" ".join(self._filters),
+        )  # fmt: skip
         if flags.session_present:
             # Packets of the kept subscription may fill the buffer, and stop us reading, before our SUBACK comes.
             self.subscribed_since = datetime.now(UTC)
@@ -194,5 +197,5 @@ class Session:
 
     def _on_disconnect(self, client: Any, userdata: Any, flags: Any, code: ReasonCode, properties: Any) -> None:
         if code.is_failure and not self._link.lost.is_set():
-            log.warning("broker.lost", reason=str(code))
+            log.warning("broker.lost", reason=str(code), filters=" ".join(self._filters))
         self._link.lost.set()

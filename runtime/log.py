@@ -22,6 +22,11 @@ class _Stderr:
 STDERR = cast("TextIO", _Stderr())
 
 
+def rename(part: str) -> None:
+    """What lines from now on name as their part, where a process learns it from its settings."""
+    structlog.contextvars.bind_contextvars(part=part)
+
+
 def setup(part: str, level: str = "INFO") -> None:
     """Send our events and those of libraries to standard error, each line naming the part."""
     shared: list[Any] = [
@@ -36,7 +41,7 @@ def setup(part: str, level: str = "INFO") -> None:
         logger_factory=structlog.PrintLoggerFactory(STDERR),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(part=part)
+    rename(part)
 
     handler = logging.StreamHandler(STDERR)
     handler.setFormatter(

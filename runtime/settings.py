@@ -54,9 +54,13 @@ class Settings(BaseSettings):
         "MQTT broker: mqtt://user:password@host:port; mqtts:// for TLS, ws:// or wss:// for websockets; the nodes of a "
         "cluster as host:port,host:port, tried in turn",
     )
-    api_url: str | None = _setting(None, "url", "where clients of ours (simulator, links in notices) find the API")
-    api_key: SecretStr | None = _setting(None, "key", "API key with which the simulator registers its fleet")
-    api_host: str = _setting("127.0.0.1", "address", "address the API listens on")
+    api_url: str | None = _setting(
+        None, "url", "where clients of ours find the API: simulator, commands of `siaga`, links in notices"
+    )
+    api_key: SecretStr | None = _setting(
+        None, "key", "API key of these clients; the simulator registers its fleet with it"
+    )
+    api_host: str = _setting("127.0.0.1", "address", "address the API listens on, and the metrics of ingest and worker")
     api_port: int = _setting(8800, "port", "port the API listens on", ge=0, le=65535)
 
     broker_monitor_url: SecretStr | None = _setting(
@@ -71,7 +75,7 @@ class Settings(BaseSettings):
         None, "key", "passwords of devices follow from it: 32 characters or more, random, and kept for ever"
     )
     device_key_file: str | None = _setting(
-        None, "file", "where that key is, instead; none = SIAGA_DEVICE_KEY", min_length=1
+        None, "file", "where the key is that SIAGA_DEVICE_KEY would be; none = in that", min_length=1
     )
     device_admission: Literal["closed", "registered", "claim"] = _setting(
         "closed",
@@ -89,7 +93,7 @@ class Settings(BaseSettings):
         min_length=1,
     )
     broker_pid_file: str | None = _setting(
-        None, "file", "where that server writes its process id, to be told to read them again", min_length=1
+        None, "file", "where a NATS server writes its process id, to be told to read its users again", min_length=1
     )
     broker_control_url: SecretStr | None = _setting(
         None,
@@ -104,6 +108,7 @@ class Settings(BaseSettings):
         300, "s", "how often the broker is compared with what it should be though nothing was changed", ge=1, le=86_400
     )
 
+    # where the settings themselves are
     secrets_dir: str | None = _setting(
         None,
         "folder",
@@ -116,7 +121,9 @@ class Settings(BaseSettings):
     region: str = _setting("12.09", "Kemendagri code", "the regency on screen; dots as in 12.09", pattern=REGION)
     regency: str = _setting("Kabupaten Asahan", "name", "name of the regency on screens and in notices")
     time_zone: str = _setting("Asia/Jakarta", "IANA zone", "zone of screens, notices and calendar days")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting("INFO", "level", "DEBUG, INFO, WARNING or ERROR")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting(
+        "INFO", "level", "least that is logged: DEBUG, INFO, WARNING or ERROR"
+    )
 
     # ingest
     ingest_client_id: str = _setting(
@@ -208,7 +215,9 @@ class Settings(BaseSettings):
     shelve_max_h: float = _setting(
         12, "h", "how long an operator may shelve an alert; it then comes back by itself", ge=0.1, le=720
     )
-    shelve_engineer_max_h: float = _setting(168, "h", "the same for engineers and admins", ge=0.1, le=8_760)
+    shelve_engineer_max_h: float = _setting(
+        168, "h", "how far ahead an engineer or admin may shelve an alert", ge=0.1, le=8_760
+    )
     window_max_days: int = _setting(
         30, "days", "how long maintenance may last, and how far ahead it may be planned", ge=1, le=3_650
     )
@@ -235,8 +244,8 @@ class Settings(BaseSettings):
     notice_plan: str | None = _setting(
         None,
         "file",
-        "TOML file that says who is told of what, when and on which channel (docs/notices.md), instead of the two "
-        "before; none = what those say",
+        "TOML file that says who is told of what, when and on which channel (docs/notices.md), instead of "
+        "SIAGA_NOTIFY_URLS and SIAGA_NOTIFY_MIN_SEVERITY; none = what those say",
         min_length=1,
     )
     notice_lines_max: int = _setting(

@@ -73,8 +73,9 @@ async def keep_beating(database_url: str, name: str, how: Callable[[], How], sto
         except (psycopg.Error, TimeoutError) as error:
             if conn is not None:
                 await conn.close()
-            if str(error) != told:  # an error repeats in the log only if its text changed
-                told = str(error)
+            text = str(error) or type(error).__name__
+            if text != told:  # an error repeats in the log only if its text changed
+                told = text
                 log.warning("beat.failed", error=told)
         await sleep_until(stop, BEAT_S)
     if conn is not None and not conn.closed:

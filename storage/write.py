@@ -5,6 +5,7 @@ Writing the same batch twice changes nothing but the count of duplicates.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +17,7 @@ import psycopg
 from pydantic_core import to_json
 
 from alerts.engine import Evaluated, Transition
-from devices.batch import Batch, Quarantined, Readings, utc
+from devices.batch import Batch, Quarantined, QuarantineReason, Readings, utc
 from devices.checks_memory import Learnt
 from devices.kind import Bools
 from storage import flavour, review
@@ -49,9 +50,10 @@ DAY_US = 24 * HOUR_US
 
 
 class Written(NamedTuple):
-    """What one commit held."""
+    """What one commit held. quarantined: for which reasons, those of a device or day past the cap too."""
 
     counts: dict[Outcome, int]
+    quarantined: Counter[QuarantineReason]
     transitions: Sequence[tuple[int, Transition]]
     readings: Sequence[tuple[Readings, Stored]] = ()
 
@@ -120,7 +122,8 @@ class Writer:
             moved = await write_transitions(self.conn, evaluated.transitions, now)
             await announce(self.conn, moved, self.notice_severity)
         self.marks.remember(marked)
-        return Written(ledger.total, [(each.number, each.transition) for each in moved], outcomes)
+        reasons = Counter(each.reason for each in refused)
+        return Written(ledger.total, reasons, [(each.number, each.transition) for each in moved], outcomes)
 
     async def _make_partitions(self, batch: Sequence[Readings]) -> None:
         """Any accepted time finds its partition. Before the transaction: a partition is never rolled back."""

@@ -54,8 +54,8 @@ async def keep_asking(here: Context) -> None:
             told = ""
         except NoAnswerError as error:
             here.health.backlog = None
-            if str(error) != told:
-                told = str(error)
+            if (text := str(error) or type(error).__name__) != told:
+                told = text
                 log.warning("broker.not_asked", error=told)
         _show(here.health.backlog)
         await sleep_until(here.stop, EVERY_S)

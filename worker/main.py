@@ -8,7 +8,7 @@ import logging
 import prometheus_client
 
 from runtime.log import get_logger
-from runtime.settings import Settings, require
+from runtime.settings import SettingError, Settings, require
 from runtime.stop import stop_event
 from storage import retention
 from storage.parts import keep_beating
@@ -36,8 +36,7 @@ def run(settings: Settings) -> int:
         try:
             prometheus_client.start_http_server(settings.worker_metrics_port, settings.api_host, metrics.REGISTRY)
         except OSError as error:
-            log.error("metrics.refused", host=settings.api_host, port=settings.worker_metrics_port, error=str(error))
-            return 1
+            raise SettingError(f"SIAGA_WORKER_METRICS_PORT {settings.worker_metrics_port}: {error}") from None
     return asyncio.run(_work(settings))
 
 
@@ -47,6 +46,8 @@ async def _work(settings: Settings) -> int:
     await here.outbox.open_async(here.pool)
     notify.register(here)
     url = require(settings.database_url, "SIAGA_DATABASE_URL")
+    # As it is when Prometheus asks: it rises while nothing can be rolled up.
+    metrics.ROLLUP_LAG.set_function(lambda: here.health.lag_s)
     log.info("worker.started")
     tasks = [
         asyncio.create_task(keep_beating(url, PART, lambda: here.health.how, here.stop)),

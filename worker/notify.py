@@ -85,7 +85,8 @@ async def send(here: Context, delivery_id: int, tries_before: int) -> None:
         next_try_at = None if again_s is None else datetime.now(UTC) + timedelta(seconds=again_s)
         await notices.failed(conn, delivery_id, refused.error, next_try_at)
     metrics.NOTICES.labels("gave_up" if again_s is None else "failed").inc()
-    log.warning(
+    say = log.warning if again_s is not None else log.error
+    say(
         "notice.not_sent", delivery=delivery_id, who=message.who, channel=message.channel, error=refused.error,
         gave_up=again_s is None,
     )  # fmt: skip

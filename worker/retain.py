@@ -153,6 +153,8 @@ async def _in_thread(here: Context, work: Callable[[psycopg.Connection[Any]], Fo
 
 
 def _report(here: Context, faults: list[str]) -> None:
+    if faults:
+        metrics.JOB_FAILURES.labels("retain").inc()
     if not faults:
         here.health.succeeded(NAME)
     elif here.health.failed(NAME, text := "; ".join(faults)):

@@ -47,7 +47,6 @@ async def roll_up(here: Context) -> float:
     if refused:
         raise refused[0]
     metrics.ROLLUP_SECONDS.observe(took)
-    metrics.ROLLUP_LAG.set(here.health.lag_s)
     metrics.ROLLUP_PENDING.set(pending)
     if behind:
         return time.monotonic() - began

@@ -32,7 +32,8 @@ async def watch(here: Context) -> None:
             if up != (which.rule in stand):
                 step = moved(which, up, now, value)
                 if await installation.write(conn, step, settings.notice_severity):
-                    log.warning("installation.alert", rule=which.rule, what=step.what, value=value)
+                    say = log.warning if up else log.info
+                    say("installation.alert", rule=which.rule, what=step.what, value=value)
 
 
 def longest_silence_s(

@@ -159,8 +159,8 @@ class Probes:
                             self._heard.add([time.perf_counter() - self._given[device_id]])
                             streamed.set_result(None)
             except httpx.HTTPError as error:
-                if str(error) != told:
-                    told = str(error)
+                if (text := str(error) or type(error).__name__) != told:
+                    told = text
                     log.warning("stream.lost", error=told)
             await asyncio.sleep(RETRY_S)
 

@@ -1,4 +1,4 @@
-"""A body is taken as its schema says: a number is no time, true is no number, and nothing is read that was not meant."""
+"""A body is taken as its schema says: a number is no time, true is no number, and what nobody reads is refused."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from devices.batch import Packet
+from ingest import metrics
 from ingest.ground import take_up
 from ingest.loop import Loop
 from runtime.settings import Settings
@@ -105,8 +106,11 @@ def rows(database_url: str, query: str) -> list[tuple[Any, ...]]:
 
 
 async def test_poison_is_found_in_an_array_and_its_neighbours_are_stored(session: ByHand, database_url: str) -> None:
+    counted = metrics.QUARANTINED.labels("storage")
+    before = counted._value.get()
     sent = [packet(0, 1, 2, POISON_W, 4), packet(1, 5), packet(2, POISON_W), packet(3, 7, 8)]
     await committed(session, sent)
+    assert counted._value.get() == before + 2
     assert session.acknowledged == sent
     stored = rows(database_url, "SELECT power_w FROM reading_streetlight ORDER BY 1")
     assert [power for (power,) in stored] == [1, 2, 4, 5, 7, 8]
