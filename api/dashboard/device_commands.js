@@ -4,7 +4,7 @@ import { toast } from "./announce.js";
 import { h } from "./dom.js";
 import { age, moment } from "./format.js";
 import { ApiError, call } from "./load.js";
-import { message, panel } from "./parts.js";
+import { panel } from "./parts.js";
 import { drawResource, resource } from "./resource.js";
 import { gate } from "./roles.js";
 import { t } from "./words/device.js";
@@ -63,7 +63,7 @@ export function commandsPanel(id, kind) {
       what: t("commands"),
       lines: 2,
       key: () => (past.value ?? []).map((each) => `${each.id} ${each.state}`).join(),
-      empty: () => (past.value?.length ? null : message(t("no_commands"))),
+      empty: () => (past.value?.length ? null : h("p.t3", {}, t("no_commands"))),
       content: () => h("ul.its-alerts", {}, past.value?.map(line)),
     });
   }
