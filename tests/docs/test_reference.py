@@ -7,6 +7,7 @@ labels.
 from __future__ import annotations
 
 import ast
+import inspect
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,10 +35,10 @@ WRITE = bool(os.environ.get("SIAGA_TEST_SETTINGS"))
 PACKAGES = ("alerts", "api", "devices", "ingest", "runtime", "siaga", "simulator", "storage", "worker")
 PROCESSES = {"Ingest": INGEST, "Worker": WORKER, "API": API}
 
-# -- settings: a comment in the class begins a section, and pydantic keeps none --------------------------------------
+# -- settings: a comment in a class of them begins a section, and pydantic keeps none --------------------------------
 
 SECTION = re.compile(r"    # (\w.*)")
-FIELD = re.compile(r"    (\w+): .*= _setting\(")
+FIELD = re.compile(r"    (\w+): .*= setting\(")
 NAMES = {"api": "API"}
 
 
@@ -46,9 +47,8 @@ def test_the_page_of_settings_is_what_the_code_says() -> None:
 
 
 def settings() -> str:
-    source = (ROOT / "runtime" / "settings.py").read_text(encoding="utf-8")
     told = {each.env: each for each in describe(Settings())}
-    found = sections(source)
+    found = sections("".join(map(inspect.getsource, reversed(Settings.__bases__))))
     assert [name for names in found.values() for name in names] == list(Settings.model_fields)
     out = []
     for title, names in found.items():
@@ -62,7 +62,7 @@ def settings() -> str:
 
 
 def sections(source: str) -> dict[str, list[str]]:
-    """Names of settings by what the comment above them says."""
+    """Names of settings by what the comment above them says; a section may go on in the next class."""
     found: dict[str, list[str]] = {}
     title = ""
     for line in source.splitlines():
