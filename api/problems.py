@@ -120,14 +120,16 @@ def _methods(request: Request) -> set[str]:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [{"field": _field(e["loc"]), "message": str(e["msg"])} for e in error.errors()]
+    errors = [{"field": _field(e["loc"], e["type"]), "message": str(e["msg"])} for e in error.errors()]
     detail = "; ".join(f"{e['field']}: {e['message']}" for e in errors[:3])
     return respond(Problem(INVALID_REQUEST, detail, errors))
 
 
-def _field(location: Sequence[Any]) -> str:
-    names = [str(part) for part in location if not isinstance(part, int)]
-    return ".".join(names[1:]) or names[0]
+def _field(location: Sequence[Any], what: str) -> str:
+    """Without where it stands (body, query …); of a list with the number of the item: items.3.id."""
+    names = [str(part) for part in location]
+    # Of what is no JSON at all the second is the place in the text.
+    return names[0] if what == "json_invalid" else ".".join(names[1:]) or names[0]
 
 
 async def _database(request: Request, error: Exception) -> Response:

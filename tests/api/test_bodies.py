@@ -20,9 +20,9 @@ LATER = "2030-01-01T00:00:00Z"
         ("/duty", {"team": "x", "person": "x", "to": 1_900_000_000}, "to"),
         ("/handover", {"from": 1_700_000_000.5}, "from"),
         ("/alerts/1/shelve", {"until": 1_900_000_000} | WHY, "until"),
-        ("/alerts/bulk", {"action": "ack", "items": [{"id": "1"}]}, "items.id"),
-        ("/alerts/bulk", {"action": "ack", "items": [{"id": 1, "version": True}]}, "items.version"),
-        ("/quarantine/claim", {"ids": [1.0]}, "ids"),
+        ("/alerts/bulk", {"action": "ack", "items": [{"id": "1"}]}, "items.0.id"),
+        ("/alerts/bulk", {"action": "ack", "items": [{"id": 1, "version": True}]}, "items.0.version"),
+        ("/quarantine/claim", {"ids": [1.0]}, "ids.0"),
         ("/quarantine/claim", {"filter": {"since": 0}}, "filter.since"),
         ("/devices/wl-1/commands", {"name": "interval", "timeout_s": "5"}, "timeout_s"),
         ("/windows", {"scope": "device", "name": "wl-1", "to": LATER, "until": LATER} | WHY, "until"),
@@ -35,3 +35,8 @@ async def test_what_is_none_is_refused_by_its_name(
     answer = await client("admin").post(f"/api/v1{path}", json=body, headers={"If-Match": "*"})
     assert answer.status_code == 422, answer.text
     assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+async def test_what_is_no_json_is_refused_as_a_whole(client: Any) -> None:
+    answer = await client("admin").post("/api/v1/windows", content=b'{"scope": ')
+    assert [error["field"] for error in answer.json()["errors"]] == ["body"]
