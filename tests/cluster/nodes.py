@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,8 @@ import httpx
 
 from siaga.stack import broker
 from siaga.stack.ports import LOOPBACK
-from tests.servers import DEPLOY, PASSWORD, Server, free_port, missing
+from tests.certificate import certificate
+from tests.servers import DEPLOY, PASSWORD, Server, free_port
 from tests.stack import until
 
 CONFIG = DEPLOY / "cluster" / "nats" / "node.conf"
@@ -61,8 +60,8 @@ class Nodes:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        certificate, key = _certificate(folder)
-        self.env = {"SSL_CERT_FILE": str(certificate)}
+        made, key = certificate(folder)
+        self.env = {"SSL_CERT_FILE": str(made)}
         routes = [free_port() for _ in range(SIZE)]
         self.nodes = [
             Node(
@@ -76,9 +75,9 @@ class Nodes:
                     "SIAGA_BROKER_ROUTES": json.dumps(
                         [f"nats://{LOOPBACK}:{port}" for port in routes if port != routes[number]]
                     ),
-                    "SIAGA_BROKER_CERT": json.dumps(str(certificate)),
+                    "SIAGA_BROKER_CERT": json.dumps(str(made)),
                     "SIAGA_BROKER_KEY": json.dumps(str(key)),
-                    "SIAGA_BROKER_CA": json.dumps(str(certificate)),
+                    "SIAGA_BROKER_CA": json.dumps(str(made)),
                     "SIAGA_BROKER_USER": json.dumps(broker.USER),
                     "SIAGA_BROKER_PASSWORD": json.dumps(PASSWORD),
                     "SIAGA_BROKER_MAX_FILE": "2GB",
@@ -103,18 +102,3 @@ class Nodes:
         """All nodes, beginning with this one."""
         places = [f"{LOOPBACK}:{self.nodes[(first + n) % SIZE].port}" for n in range(SIZE)]
         return f"mqtts://{broker.USER}:{PASSWORD}@{','.join(places)}"
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that is its own authority, and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        missing("openssl", "apt-get install openssl")
-        raise AssertionError("unreachable")
-    certificate, key = folder / "cert.pem", folder / "key.pem"
-    line = (
-        f"{openssl} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
-        f" -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {certificate}"
-    )
-    subprocess.run(line.split(), check=True, capture_output=True)
-    return certificate, key

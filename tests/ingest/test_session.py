@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +14,11 @@ from ingest import mqtt
 from runtime import mqtt_link
 from siaga.stack.broker import USER
 from siaga.stack.ports import is_free
+from tests.certificate import certificate
 from tests.ingest.conftest import SOON
 from tests.ingest.fake_broker import DISCONNECT, FakeBroker, publish
 from tests.ingest.listening import Listening, Publisher, texts_of, until
-from tests.servers import PASSWORD, Mosquitto, Nats, missing, with_tls
+from tests.servers import PASSWORD, Mosquitto, Nats, with_tls
 
 
 def texts(number: int, name: str = "reading") -> list[str]:
@@ -268,27 +267,16 @@ async def test_acknowledging_without_a_connection_is_harmless(
 
 
 @pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        missing("openssl", "apt-get install openssl")
-        raise AssertionError("unreachable")
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    line = (
-        f"{openssl} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
-        f" -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {certificate}"
-    )
-    subprocess.run(line.split(), check=True, capture_output=True)
-    return certificate, key
+def own_certificate(tmp_path: Path) -> tuple[Path, Path]:
+    return certificate(tmp_path)
 
 
 async def test_a_burst_over_tls(
-    tmp_path: Path, certificate: tuple[Path, Path], region: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, own_certificate: tuple[Path, Path], region: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """TLS decrypts more than one packet at a time; none of them may wait for the next one to arrive."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-    server = Nats(tmp_path / "broker", with_tls(*certificate))
+    monkeypatch.setenv("SSL_CERT_FILE", str(own_certificate[0]))
+    server = Nats(tmp_path / "broker", with_tls(*own_certificate))
     server.ready = lambda: not is_free(server.port)
     server.start()
     try:

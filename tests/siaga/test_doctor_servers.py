@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,8 @@ from siaga.stack.ports import is_free
 from storage import flavour
 from storage.connect import connect
 from storage.migrate import migrate
-from tests.servers import Mosquitto, Nats, free_port, missing, with_tls
+from tests.certificate import certificate
+from tests.servers import Mosquitto, Nats, free_port, with_tls
 from tests.stack import ROOT, Stack, until
 
 
@@ -155,20 +154,11 @@ def test_a_wrong_setting_of_one_check_stops_no_other(nats: Nats, database_url: s
 @pytest.fixture
 def tls_nats(tmp_path: Path) -> Iterator[tuple[Nats, Path]]:
     """A broker with TLS, and its own certificate of two days."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        missing("openssl", "apt-get install openssl")
-        raise AssertionError("unreachable")
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    line = (
-        f"{openssl} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
-        f" -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {certificate}"
-    )
-    subprocess.run(line.split(), check=True, capture_output=True)
-    server = Nats(tmp_path / "store", with_tls(certificate, key))
+    made, key = certificate(tmp_path)
+    server = Nats(tmp_path / "store", with_tls(made, key))
     server.ready = lambda: not is_free(server.port)
     server.start()
-    yield server, certificate
+    yield server, made
     server.stop()
 
 
@@ -176,12 +166,12 @@ def tls_nats(tmp_path: Path) -> Iterator[tuple[Nats, Path]]:
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket")
 def test_certificates(tls_nats: tuple[Nats, Path], database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that nobody vouches for is refused; one that is believed and ends soon is named with its date."""
-    server, certificate = tls_nats
+    server, own = tls_nats
     url = server.url.replace("mqtt://", "mqtts://")
     _, found = doctor(database_url=database_url, mqtt_url=url)
     assert "self-signed" in found["broker"]["what"]
     assert "self-signed" in found["certificate, broker"]["what"]
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setenv("SSL_CERT_FILE", str(own))
     _, found = doctor(database_url=database_url, mqtt_url=url)
     assert found["broker"]["state"] == found["subscription"]["state"] == "ok"
     assert found["broker access"]["what"] == "with TLS"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -20,7 +18,8 @@ from siaga.stack.ports import is_free
 from simulator.mqtt import publish
 from simulator.mqtt.packets import PACKET_IDS
 from simulator.mqtt.publish import Publisher
-from tests.servers import Nats, missing, with_tls
+from tests.certificate import certificate
+from tests.servers import Nats, with_tls
 from tests.simulator.slow_broker import SlowBroker
 
 DEADLINE_S = 60
@@ -42,16 +41,6 @@ async def until(true: Any) -> None:
     async with asyncio.timeout(DEADLINE_S):
         while not true():  # noqa: ASYNC110  # what is waited for has no event
             await asyncio.sleep(0.005)
-
-
-def make_certificate(key: Path, certificate: Path) -> Path:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        missing("openssl", "apt-get install openssl")
-    wanted = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
-    command = [str(openssl), *wanted.split(), "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key]
-    subprocess.run([*command, "-out", certificate], check=True, capture_output=True)
-    return certificate
 
 
 class Reader:
@@ -152,9 +141,9 @@ class TestRealBrokers:
 
     async def test_over_tls(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """TLS hands on a record of 16 kB at a time, and many acknowledgements with it."""
-        key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-        monkeypatch.setenv("SSL_CERT_FILE", str(make_certificate(key, certificate)))
-        server = Nats(tmp_path / "store", with_tls(certificate, key))
+        made, key = certificate(tmp_path)
+        monkeypatch.setenv("SSL_CERT_FILE", str(made))
+        server = Nats(tmp_path / "store", with_tls(made, key))
         server.ready = lambda: not is_free(server.port)
         server.start()
         try:
