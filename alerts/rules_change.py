@@ -6,7 +6,7 @@ change under it. Else it ends, and the alert that it had raised is cleared; eval
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from alerts.ladder import NORMAL
 from alerts.rule import Key
 from alerts.rules_scope import Watched
 from alerts.state import State
+from devices.device import IN_SERVICE, Device
 from devices.fleet import Fleet
 
 
@@ -64,12 +65,17 @@ def unfit(engine: Engine, fleet: Fleet) -> list[Key]:
     return found
 
 
-def closings(standing: Iterable[Standing], at: datetime, why: str) -> list[Transition]:
+def why_ended(device: Device, otherwise: str) -> str:
+    """Why no rule watches a device any more, for the history of its alerts."""
+    return otherwise if device.status == IN_SERVICE else f"the device is {device.status}"
+
+
+def closings(standing: Iterable[Standing], at: datetime, why: Callable[[Key], str]) -> list[Transition]:
     """What clears these alerts: no reading did, so there is no value."""
     return [
         Transition(
             each.key, each.kind, "cleared", each.metric, each.severity, None, NORMAL if each.siaga else None, at, None,
-            each.historical, each.peak_severity, why,
+            each.historical, each.peak_severity, why(each.key),
         )
         for each in standing
     ]  # fmt: skip

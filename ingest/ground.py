@@ -16,7 +16,7 @@ import psycopg
 
 from alerts.engine import Engine, Evaluated
 from alerts.rule import Key
-from alerts.rules_change import closings, restored, unfit
+from alerts.rules_change import closings, restored, unfit, why_ended
 from alerts.rules_set import RuleSet
 from devices.batch import Batch
 from devices.checks_memory import Memory
@@ -97,13 +97,14 @@ class Ground:
         """
         for key in keys:
             self.engine.states.pop(key, None)
-        regions = {key: self.fleet.devices[self.fleet.number[key.device_id]].region for key in keys}
-        ours = [key for key, region in regions.items() if _is_ours(region, self.regions)]
+        of = {key: self.fleet.devices[self.fleet.number[key.device_id]] for key in keys}
+        ours = [key for key, device in of.items() if _is_ours(device.region, self.regions)]
         if not ours:
             return
         async with self.conn.transaction():
             now = datetime.now(UTC)
-            cleared = closings(await rules.claim_states(self.conn, ours), now, why)
+            standing = await rules.claim_states(self.conn, ours)
+            cleared = closings(standing, now, lambda key: why_ended(of[key], why))
             await self.writer.write(Batch([], [], 0), Evaluated(cleared, {}, []), now)
 
     async def close(self) -> None:

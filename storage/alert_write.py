@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from alerts.engine import Transition
 from alerts.rule import Key
 from alerts.state import State
+from devices.device import Status
 from storage import event_log
 from storage.alert_hold import FOUND, Touched, settle
 from storage.announce import Moved
@@ -52,7 +53,7 @@ SELECT s.rule, s.device_id, d.kind, s.state FROM alert_state s JOIN device d ON 
 WHERE %(devices)s::text[] IS NULL OR s.device_id = ANY (%(devices)s)
 """
 STATES_BESIDE = """
-SELECT s.rule, s.device_id, d.kind, s.state, d.district, d.attributes
+SELECT s.rule, s.device_id, d.kind, s.state, d.district, d.attributes, d.status
 FROM alert_state s JOIN device d ON d.id = s.device_id WHERE s.rule <> ALL (%s)
 """
 
@@ -77,8 +78,8 @@ async def read_states(
 
 async def read_states_beside(
     conn: psycopg.AsyncConnection[Any], rules: Sequence[str]
-) -> list[tuple[str, str, str, dict[str, Any], str | None, dict[str, Any]]]:
-    """Rows (rule, device_id, kind, state, district, attributes) of all rules but these."""
+) -> list[tuple[str, str, str, dict[str, Any], str | None, dict[str, Any], Status]]:
+    """Rows (rule, device_id, kind, state, district, attributes, status) of all rules but these."""
     return await (await conn.execute(STATES_BESIDE, (list(rules),))).fetchall()
 
 

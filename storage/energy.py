@@ -25,12 +25,12 @@ Conn = psycopg.AsyncConnection[Any]
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('siaga energy', 0))"
 CABINETS = """
 SELECT d.id, d.name, d.district, d.lat, d.lon, d.attributes FROM device AS d JOIN latest AS l ON l.device_id = d.id
-WHERE d.kind = %s AND l.ts > %s ORDER BY d.id
+WHERE d.kind = %s AND d.status = 'in_service' AND l.ts > %s ORDER BY d.id
 """
 # A lamp that was never heard is not there yet.
 LAMPS = """
 SELECT d.attributes ->> 'panel', array_agg(d.id ORDER BY d.id) FROM device AS d
-WHERE d.kind = %(kind)s AND d.attributes ->> 'panel' = ANY (%(panels)s)
+WHERE d.kind = %(kind)s AND d.status = 'in_service' AND d.attributes ->> 'panel' = ANY (%(panels)s)
   AND EXISTS (SELECT FROM latest AS l WHERE l.device_id = d.id)
 GROUP BY 1
 """

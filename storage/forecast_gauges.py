@@ -28,7 +28,7 @@ SELECT d.id, d.district, d.attributes, extract(epoch FROM l.ts)::float8, extract
     g.lag_s, g.gain, g.alike, g.waves
 FROM device d JOIN latest l ON l.device_id = d.id LEFT JOIN forecast_seen s ON s.device_id = d.id
     LEFT JOIN forecast_lag g ON g.device_id = d.id AND g.upstream = d.attributes->>'upstream'
-WHERE d.kind = %s AND d.attributes ?| %s AND (s.seen_until IS NULL OR l.ts > s.seen_until)
+WHERE d.kind = %s AND d.status = 'in_service' AND d.attributes ?| %s AND (s.seen_until IS NULL OR l.ts > s.seen_until)
 ORDER BY s.seen_until DESC NULLS LAST, d.id LIMIT %s
 """
 # Readings that say nothing about the level are passed over. first and last: parts of the table outside them are not

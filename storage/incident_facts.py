@@ -54,7 +54,8 @@ FROM alert AS i WHERE i.device_id LIKE '$%/%' AND i.open AND i.active ORDER BY i
 ATTRIBUTES = "SELECT id, kind, attributes FROM device WHERE id = ANY (%s)"
 SHARING = """
 SELECT d.id, d.kind, d.attributes FROM device AS d
-WHERE d.attributes @> ANY (%s::jsonb[]) AND EXISTS (SELECT FROM latest AS l WHERE l.device_id = d.id)
+WHERE d.status = 'in_service' AND d.attributes @> ANY (%s::jsonb[])
+  AND EXISTS (SELECT FROM latest AS l WHERE l.device_id = d.id)
 """
 KEPT = f"""
 SELECT i.id, i.device_id, i.historical, i.cleared_at, CASE WHEN i.historical THEN i.raised_at ELSE {BEGAN} END,

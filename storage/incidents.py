@@ -187,7 +187,7 @@ async def clear(conn: Conn, incidents: Sequence[int], now: datetime, why: str, n
     """End incidents that no rule asks for any more; `tidy` lets out whom they stood for."""
     rows = await (await conn.execute(OF_RULE, (list(incidents),))).fetchall()
     found = [Standing(Key(rule, subject), *rest) for rule, subject, *rest in rows]
-    written = await write_transitions(conn, closings(found, now, why), now)
+    written = await write_transitions(conn, closings(found, now, lambda _: why), now)
     await announce(conn, written, notice_severity)
 
 

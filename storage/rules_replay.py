@@ -30,7 +30,7 @@ SLICE = 2_000
 # One at a time, whoever asks: each keeps a core busy. Given back with the transaction.
 TURN = "SELECT pg_try_advisory_xact_lock(x'7369616761206472'::bigint)"
 DEVICES = """
-SELECT id, kind, name, region, district, lat, lon, attributes FROM device
+SELECT id, kind, name, region, district, lat, lon, attributes, status FROM device
 WHERE kind = ANY (%(kinds)s) AND (%(ids)s::text[] IS NULL OR id = ANY (%(ids)s)) ORDER BY id
 """
 COUNT = """

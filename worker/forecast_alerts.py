@@ -12,7 +12,7 @@ from alerts.engine import Evaluated
 from alerts.forecast_walk import Told
 from alerts.rising import OF_FORECASTS, follow
 from alerts.rule import BY_WORKER
-from alerts.rules_change import closings, restored
+from alerts.rules_change import closings, restored, why_ended
 from alerts.rules_scope import Watched
 from devices.device import Device
 from devices.fleet import Fleet
@@ -45,7 +45,8 @@ async def judge(
 
 
 async def close_unfit(here: Context, conn: Conn, now: datetime) -> None:
-    """Clear what rules of ours had raised that are gone, disabled, narrowed or changed in their levels.
+    """Clear what rules of ours had raised that are gone, disabled, narrowed or changed in their levels, or that watch a
+    device no more because it is out of service.
 
     Ingest does it for those that it judges; whoever claims the state clears the alert.
     """
@@ -54,14 +55,18 @@ async def close_unfit(here: Context, conn: Conn, now: datetime) -> None:
     stored = await alert_write.read_states_beside(conn, of_ingest)
     if not stored:
         return
-    devices = [Device(device_id, kind, district=d, attributes=a) for _, device_id, kind, _, d, a in stored]
-    watched = Watched(known.rules, Fleet({device.id: device for device in devices}.values()))
-    unfit = restored(watched, [row[:4] for row in stored]).unfit
+    devices = {
+        device_id: Device(device_id, kind, district=district, attributes=attributes, status=status)
+        for _, device_id, kind, _, district, attributes, status in stored
+    }
+    unfit = restored(Watched(known.rules, Fleet(devices.values())), [row[:4] for row in stored]).unfit
     if not unfit:
         return
+    changed = f"rule changed (version {known.version})"
     async with conn.transaction():
-        why = f"rule changed (version {known.version})"
-        await write(here, conn, Evaluated(closings(await rules.claim_states(conn, unfit), now, why), {}, []), now)
+        standing = await rules.claim_states(conn, unfit)
+        cleared = closings(standing, now, lambda key: why_ended(devices[key.device_id], changed))
+        await write(here, conn, Evaluated(cleared, {}, []), now)
 
 
 async def write(here: Context, conn: Conn, found: Evaluated, now: datetime) -> None:

@@ -51,7 +51,7 @@ class TestStates:
 
     def test_what_is_cleared_says_why_and_has_no_value(self) -> None:
         standing = Standing(Key("siaga", "wl-silau"), "water_level", "level_m", 1, 3, 3, False)
-        (told,) = closings([standing], AT, "rule changed (version 7)")
+        (told,) = closings([standing], AT, lambda key: "rule changed (version 7)")
         assert (told.what, told.from_severity, told.to_severity, told.siaga) == ("cleared", 1, None, 4)
         assert (told.event_at, told.value, told.peak_severity, told.why) == (AT, None, 3, "rule changed (version 7)")
 

@@ -177,6 +177,8 @@ async def test_a_retired_device_is_watched_by_nobody_and_what_it_sends_is_stored
     await set_life(world, "retired", now() - SECOND)
     assert await world.ground.look_for_devices()
     assert await world.rows("SELECT rule, active FROM alert") == [("siaga", False)]
+    why = "SELECT why FROM transition WHERE what = 'cleared'"
+    assert await world.rows(why) == [("the device is retired",)]
     await levels(10, 3.2)
     assert await world.one("SELECT count(*) FROM alert") == 1
     assert await world.one("SELECT count(*) FROM reading_water_level") == 6

@@ -129,3 +129,12 @@ async def test_a_rule_that_is_disabled_clears_what_it_had_raised(panel: Callable
     await it.look(later)
     assert await it.world.rows(ALERTS) == [("power_shift", False)]
     assert await it.world.rows("SELECT rule FROM alert_state") == []
+
+
+async def test_a_cabinet_that_is_retired_is_not_judged(panel: Callable[..., Any]) -> None:
+    it: Panel = await panel(tapped=EVENING)
+    later = EVENING + timedelta(minutes=40)
+    await it.live(NOON, later)
+    await it.world.rows("UPDATE device SET status = 'retired' WHERE kind = 'cabinet' RETURNING 1")
+    await it.look(later)
+    assert await it.world.rows(ALERTS) == []

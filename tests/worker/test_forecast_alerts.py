@@ -83,3 +83,17 @@ async def test_a_rule_that_is_disabled_takes_its_alert_back(world: World, worker
     why = "SELECT t.what, t.why FROM transition t JOIN alert a ON a.id = t.alert_id WHERE rule = 'siaga_2_soon'"
     assert (await world.rows(f"{why} ORDER BY t.id"))[-1] == ("cleared", "rule changed (version 1)")
     assert await world.one("SELECT count(*) FROM alert_state WHERE rule = 'siaga_2_soon'") == 0
+
+
+async def test_of_a_gauge_that_is_retired_nothing_is_expected(world: World, worker: Callable[..., Any]) -> None:
+    here = await worker()
+    for n in range(20):
+        await come(world, n, n + 1)
+        await forecast_at(here, NOW + n * STEP)
+    await world.rows("UPDATE device SET status = 'retired' WHERE id = %s RETURNING 1", GAUGE.id)
+    await come(world, 20, 21)
+    await forecast_at(here, NOW + 20 * STEP)
+    assert await world.rows(ALERTS) == [("siaga_2_soon", 2, False, False)]
+    why = "SELECT t.why FROM transition t JOIN alert a ON a.id = t.alert_id WHERE rule = 'siaga_2_soon'"
+    assert (await world.rows(f"{why} ORDER BY t.id"))[-1] == ("the device is retired",)
+    assert await world.one("SELECT max(as_of) FROM forecast") < NOW + 20 * STEP
