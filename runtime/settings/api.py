@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from pydantic import field_validator
+from pydantic import ValidationInfo, field_validator
 
-from runtime.settings.part import Part, pieces, setting
+from runtime.settings.part import Part, not_less, pieces, setting
 
 
 class ApiSettings(Part):
@@ -71,7 +71,7 @@ class ApiSettings(Part):
         300, "s", "a command that is not answered within this has expired, where nobody says otherwise", ge=5, le=86_400
     )
     command_timeout_max_s: int = setting(
-        3_600, "s", "the longest time that somebody may give a command", ge=5, le=604_800
+        3_600, "s", "the longest time that somebody may give a command", ge=5, le=604_800, validate_default=True
     )
     command_open_max: int = setting(
         10, "commands", "of one device that may wait for their answer; one more is answered 409", ge=1, le=1_000
@@ -93,6 +93,11 @@ class ApiSettings(Part):
     live_replay_max: int = setting(
         10_000, "events", "events replayed after a reconnect; more answers `reset`", ge=1, le=1_000_000
     )
+
+    @field_validator("command_timeout_max_s")
+    @classmethod
+    def _usual_command(cls, most: int, info: ValidationInfo) -> int:
+        return not_less(most, info, "command_timeout_s")
 
     @field_validator("trusted_proxies")
     @classmethod

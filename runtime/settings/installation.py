@@ -23,7 +23,12 @@ class InstallationSettings(Part):
     )
 
     # where this installation stands
-    region: str = setting("12.09", "Kemendagri code", "the regency on screen; dots as in 12.09", pattern=REGION)
+    region: str = setting(
+        "12.09",
+        "Kemendagri code",
+        "the regency on screen, and of readings that come by HTTP; dots as in 12.09",
+        pattern=REGION,
+    )
     regency: str = setting("Kabupaten Asahan", "name", "name of the regency on screens and in notices")
     time_zone: str = setting("Asia/Jakarta", "IANA zone", "zone of screens, notices and calendar days")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from pydantic import SecretStr, field_validator
+from pydantic import SecretStr, ValidationInfo, field_validator
 
-from runtime.settings.part import Part, pieces, setting
+from runtime.settings.part import Part, not_less, pieces, setting
 
 
 class SignInSettings(Part):
@@ -39,7 +39,14 @@ class SignInSettings(Part):
         None, "claim", "where it has the regions of a user, who has to have one then; none = everybody sees all"
     )
     key_days: int = setting(90, "days", "an API key expires after this where nobody says otherwise", ge=1, le=3_650)
-    key_days_max: int = setting(365, "days", "the longest time an API key may be asked for", ge=1, le=3_650)
+    key_days_max: int = setting(
+        365, "days", "the longest time an API key may be asked for", ge=1, le=3_650, validate_default=True
+    )
+
+    @field_validator("key_days_max")
+    @classmethod
+    def _usual_key(cls, most: int, info: ValidationInfo) -> int:
+        return not_less(most, info, "key_days")
 
     @field_validator("oidc_issuer")
     @classmethod

@@ -120,6 +120,16 @@ def test_a_bad_value_is_refused_naming_variable_limit_and_value(
     assert len(message.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("usual", "most"), [("KEY_DAYS", "KEY_DAYS_MAX"), ("COMMAND_TIMEOUT_S", "COMMAND_TIMEOUT_MAX_S")]
+)
+def test_what_is_given_unasked_is_no_more_than_may_be_asked_for(
+    monkeypatch: pytest.MonkeyPatch, usual: str, most: str
+) -> None:
+    message = refusal(monkeypatch, **{f"SIAGA_{usual}": "50", f"SIAGA_{most}": "40"})
+    assert message == f"SIAGA_{most}: Value error, Input should not be less than SIAGA_{usual}, 50 (got '40')"
+
+
 def test_all_bad_values_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     message = refusal(monkeypatch, SIAGA_API_PORT="x", SIAGA_REGION="x", SIAGA_BATCH_MAX="x")
     assert {line.split(":")[0] for line in message.splitlines()} == {
