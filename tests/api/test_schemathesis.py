@@ -12,7 +12,8 @@ from tests.stack import Stack
 pytestmark = pytest.mark.slow
 # So many cases are made, operations done at least once (2xx) of nearly a hundred, and links followed: less, and most of
 # it was refused and shows nothing. A key that was taken away by the fuzzing itself once made all that followed 401.
-CASES_LEAST, DONE_LEAST, LINKS_LEAST = 1_000, 70, 5
+# Which links a run follows is chance (3 to 11 of 49); tests/api/test_links.py follows all.
+CASES_LEAST, DONE_LEAST, LINKS_LEAST = 1_000, 70, 1
 
 # The fuzzing asks more than 600 times a minute without a key.
 SETTINGS = {

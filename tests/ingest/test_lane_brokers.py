@@ -12,10 +12,10 @@ import pytest
 
 from runtime import mqtt_link
 from siaga.stack.ports import is_free
+from tests.certificate import certificate
 from tests.ingest.fake_broker import FakeBroker
 from tests.ingest.listening import Listening, Publisher, texts_of, until
 from tests.servers import Amqtt, Mosquitto, Nats, free_port
-from tests.simulator.test_publish import make_certificate
 
 SIZES = (1, 80, 127, 128, 4_000, 16_383, 16_384, 65_536, 262_144)
 
@@ -101,27 +101,27 @@ class TestEveryBroker:
                 assert listening.session.held == 0
 
 
-def nats_over(folder: Path, certificate: tuple[Path, Path] | None) -> tuple[Nats, str]:
+def nats_over(folder: Path, own: tuple[Path, Path] | None) -> tuple[Nats, str]:
     """NATS with a websocket listener for MQTT, and its URL."""
     port = free_port()
     tls = "no_tls: true"
-    if certificate:
-        tls = f'tls {{ cert_file: "{certificate[0]}", key_file: "{certificate[1]}" }}'
+    if own:
+        tls = f'tls {{ cert_file: "{own[0]}", key_file: "{own[1]}" }}'
     websocket = f'server_name: siaga\nwebsocket {{ host: "127.0.0.1", port: {port}, {tls} }}'
     server = Nats(folder, {"server_name: siaga": websocket})
-    scheme = "wss" if certificate else "ws"
+    scheme = "wss" if own else "ws"
     return server, f"{scheme}{server.url.removeprefix('mqtt').rpartition(':')[0]}:{port}"
 
 
-def mosquitto_over(folder: Path, certificate: tuple[Path, Path] | None) -> tuple[Mosquitto, str]:
+def mosquitto_over(folder: Path, own: tuple[Path, Path] | None) -> tuple[Mosquitto, str]:
     server = Mosquitto(folder)
     port = free_port()
     config = Path(server.command[-1])
     lines = [f"listener {port} 127.0.0.1", "protocol websockets"]
-    if certificate:
-        lines += [f"certfile {certificate[0]}", f"keyfile {certificate[1]}"]
+    if own:
+        lines += [f"certfile {own[0]}", f"keyfile {own[1]}"]
     config.write_text(config.read_text() + "\n" + "\n".join(lines) + "\n")
-    scheme = "wss" if certificate else "ws"
+    scheme = "wss" if own else "ws"
     return server, f"{scheme}{server.url.removeprefix('mqtt').rpartition(':')[0]}:{port}"
 
 
@@ -140,12 +140,10 @@ async def test_websockets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each packet may be a frame of its own, and a frame may arrive in halves; the acknowledgements go masked."""
-    certificate = None
-    if secure:
-        key = tmp_path / "key.pem"
-        certificate = (make_certificate(key, tmp_path / "certificate.pem"), key)
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-    server, url = over_websockets(tmp_path / "broker", certificate)
+    own = certificate(tmp_path) if secure else None
+    if own:
+        monkeypatch.setenv("SSL_CERT_FILE", str(own[0]))
+    server, url = over_websockets(tmp_path / "broker", own)
     server.start()
     try:
         await until(lambda: not is_free(int(url.rpartition(":")[2])))
