@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
 
 class Body(BaseModel):
@@ -19,5 +19,12 @@ def _text(value: Any) -> Any:
     return value
 
 
+def _number(value: Any) -> Any:
+    """Raises ValueError for what pydantic would turn into a number. 30.0 is whole, in JSON and its schemas."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a whole number")
+    return value
+
+
 Time = Annotated[AwareDatetime, BeforeValidator(_text)]
-Whole = Annotated[int, Field(strict=True)]
+Whole = Annotated[int, BeforeValidator(_number)]

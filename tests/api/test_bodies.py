@@ -22,7 +22,7 @@ LATER = "2030-01-01T00:00:00Z"
         ("/alerts/1/shelve", {"until": 1_900_000_000} | WHY, "until"),
         ("/alerts/bulk", {"action": "ack", "items": [{"id": "1"}]}, "items.0.id"),
         ("/alerts/bulk", {"action": "ack", "items": [{"id": 1, "version": True}]}, "items.0.version"),
-        ("/quarantine/claim", {"ids": [1.0]}, "ids.0"),
+        ("/quarantine/claim", {"ids": [1.5]}, "ids.0"),
         ("/quarantine/claim", {"filter": {"since": 0}}, "filter.since"),
         ("/devices/wl-1/commands", {"name": "interval", "timeout_s": "5"}, "timeout_s"),
         ("/windows", {"scope": "device", "name": "wl-1", "to": LATER, "until": LATER} | WHY, "until"),
@@ -40,3 +40,9 @@ async def test_what_is_none_is_refused_by_its_name(
 async def test_what_is_no_json_is_refused_as_a_whole(client: Any) -> None:
     answer = await client("admin").post("/api/v1/windows", content=b'{"scope": ')
     assert [error["field"] for error in answer.json()["errors"]] == ["body"]
+
+
+async def test_a_whole_number_is_one_however_it_is_written(client: Any, town: Any) -> None:
+    town.gauge("wl-1")
+    answer = await client("admin").post("/api/v1/devices/wl-1/credential", json={"days": 30.0})
+    assert answer.status_code == 201, answer.text
