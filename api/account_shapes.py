@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field, StrictBool
 
 from api.alert_shapes import BIGINT_MAX
-from api.bodies import Body, Whole
+from api.bodies import WHOLE, Body
 from api.shapes import Cursor, Shape
 from devices.topics import REGION
 from storage.keys import Role
@@ -82,7 +82,9 @@ class NewKey(Body):
     name: Name
     role: Role
     regions: Regions = None
-    days: Annotated[Whole | None, Field(ge=1, description="until it expires; SIAGA_KEY_DAYS when left out")] = None
+    days: Annotated[
+        Annotated[int, Field(ge=1), WHOLE] | None, Field(description="until it expires; SIAGA_KEY_DAYS when left out")
+    ] = None
     own: StrictBool = True
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from alerts.life import Action, Scope
-from api.bodies import Body, Time, Whole
+from api.bodies import WHOLE, Body, Time
 from api.shapes import Cursor, Number, Severity, Shape
 from storage.alert_act import Outcome
 
@@ -64,8 +64,8 @@ class Assign(MayBecause):
 class AlertAndVersion(Body):
     """One alert of many; without a version, whatever has become of it."""
 
-    id: Annotated[Whole, Field(ge=1, le=BIGINT_MAX)]
-    version: Annotated[Whole | None, Field(ge=1, le=VERSION_MAX)] = None
+    id: Annotated[int, Field(ge=1, le=BIGINT_MAX), WHOLE]
+    version: Annotated[int, Field(ge=1, le=VERSION_MAX), WHOLE] | None = None
 
 
 class Bulk(Body):

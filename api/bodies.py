@@ -27,4 +27,5 @@ def _number(value: Any) -> Any:
 
 
 Time = Annotated[AwareDatetime, BeforeValidator(_text)]
-Whole = Annotated[int, BeforeValidator(_number)]
+# After the bounds of a number: before them these would not be in its schema.
+WHOLE = BeforeValidator(_number)

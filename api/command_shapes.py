@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from api.alert_shapes import Said, Text
-from api.bodies import Body, Time, Whole
+from api.bodies import WHOLE, Body, Time
 from api.shapes import Cursor, Shape
 from devices.device import Status
 from devices.kinds import KINDS
@@ -24,8 +24,8 @@ class NewCommand(Body):
 
     name: str = Field(max_length=64, json_schema_extra={"enum": list(NAMES)})
     args: dict[str, Any] = Field(default_factory=dict, json_schema_extra={"additionalProperties": True})
-    timeout_s: Whole | None = Field(
-        default=None, ge=1, description="expires then; SIAGA_COMMAND_TIMEOUT_S when left out"
+    timeout_s: Annotated[int, Field(ge=1), WHOLE] | None = Field(
+        default=None, description="expires then; SIAGA_COMMAND_TIMEOUT_S when left out"
     )
     reason: Text | None = None
 

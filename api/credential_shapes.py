@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from api.bodies import Body, Whole
+from api.bodies import WHOLE, Body
 from api.shapes import Shape
 from devices.identity import Mode
 
@@ -18,8 +18,8 @@ class NewCredential(Body):
 
     mode: ModeOf = "password"
     days: Annotated[
-        Whole | None,
-        Field(ge=0, le=36_500, description="until it expires, 0: never; SIAGA_CREDENTIAL_DAYS when left out"),
+        Annotated[int, Field(ge=0, le=36_500), WHOLE] | None,
+        Field(description="until it expires, 0: never; SIAGA_CREDENTIAL_DAYS when left out"),
     ] = None
 
 

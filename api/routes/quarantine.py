@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from api import context, quarantine_shapes
 from api.auth import Caller, Endpoints
-from api.bodies import Body, Time, Whole
+from api.bodies import WHOLE, Body, Time
 from api.params import Cursor, DeviceId, Limit, Moment, limit_of, moment, read_cursor, write_cursor
 from api.problem_types import STATE_CONFLICT
 from api.problems import Problem, not_found, wrong_field
@@ -60,7 +60,7 @@ class EntryFilter(Body):
 class EntriesAction(EntryAction):
     """Either ids or a filter; the oldest first, at most SIAGA_PAGE_MAX at once."""
 
-    ids: list[Annotated[Whole, Field(ge=1, le=BIGINT_MAX)]] | None = Field(default=None, min_length=1)
+    ids: list[Annotated[int, Field(ge=1, le=BIGINT_MAX), WHOLE]] | None = Field(default=None, min_length=1)
     filter: EntryFilter | None = None
 
 

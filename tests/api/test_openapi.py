@@ -68,3 +68,14 @@ def test_every_answer_has_an_example_that_its_schema_takes(app: Any) -> None:
 def test_schemas_are_called_what_they_are(app: Any) -> None:
     """Two classes of one name would carry their modules in theirs, and so would every client made from the document."""
     assert [name for name in app.state.document()["components"]["schemas"] if "__" in name] == []
+
+
+def test_bounds_of_what_is_sent_are_said(app: Any) -> None:
+    """A validator before them would keep them out of the schema."""
+    schemas = app.state.document()["components"]["schemas"]
+    for name, field, bound in (
+        ("NewCredential", "days", "maximum"), ("NewKey", "days", "minimum"), ("NewCommand", "timeout_s", "minimum"),
+        ("AlertAndVersion", "version", "maximum"),
+    ):  # fmt: skip
+        (number,) = [each for each in schemas[name]["properties"][field]["anyOf"] if each["type"] == "integer"]
+        assert bound in number, (name, field)
