@@ -10,6 +10,7 @@ import psycopg
 
 from api import shapes
 from devices.kinds import KINDS
+from storage import keys
 
 GOOD = """id,kind,name,district,lat,lon,nominal_w,siaga_3_m
 lamp-1,streetlight,Jl. Imam Bonjol 1,12.09.19,2.98,99.61,90,
@@ -133,3 +134,24 @@ async def test_large_answers_are_compressed(viewer: httpx.AsyncClient) -> None:
         raw = b"".join([chunk async for chunk in answer.aiter_raw()])
     assert answer.headers["content-encoding"] == "gzip"
     assert gzip.decompress(raw).startswith(b'{"items":[')
+
+
+async def test_who_is_limited_corrects_the_past_of_their_own_devices(client: Any, db: psycopg.Connection) -> None:
+    row = "id,kind,region,panel\n{},streetlight,{},{}\n"
+    whole = client("engineer")
+    for device, region in (("ours", "12.09"), ("theirs", "12.71")):
+        for panel in ("P-1", "P-2"):
+            await whole.post("/api/v1/devices/import", content=row.format(device, region, panel))
+    db.execute(
+        "INSERT INTO api_key (name, digest, role, regions) VALUES ('limited', %s, 'engineer', %s)",
+        (keys.digest("limited"), ["12.09"]),
+    )
+    limited = client(None)
+    limited.headers["Authorization"] = "Bearer limited"
+    done = await limited.post("/api/v1/devices/import?correct=true", content=row.format("ours", "12.09", "P-2"))
+    assert done.status_code == 200, done.text
+    assert done.json()["corrected"] == 1
+    refused = await limited.post("/api/v1/devices/import?correct=true", content=row.format("theirs", "12.71", "P-3"))
+    assert refused.status_code == 403
+    count = "SELECT device_id, count(*) FROM device_history GROUP BY 1 ORDER BY 1"
+    assert db.execute(count.encode()).fetchall() == [("ours", 1), ("theirs", 2)]
